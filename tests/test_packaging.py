@@ -1,0 +1,74 @@
+"A built wheel is whole: installed away from the checkout it has its sub-packages, params, templates and commands."
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = {p.parent.relative_to(ROOT).as_posix() for p in (ROOT / "supervise_lib").rglob("*.py")}
+
+
+def run(*command, cwd, **env):
+    "Run a command away from the checkout's settings; its output, or a failure that shows it."
+    kept = {k: v for k, v in os.environ.items() if k not in ("SUPERVISE_HOME", "PYTHONPATH")}
+    done = subprocess.run([*map(str, command)], cwd=cwd, env={**kept, "PYTHONUTF8": "1", **env}, capture_output=True, text=True, encoding="utf-8", timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    "Run Python with the installed wheel, and not the checkout, as supervise_lib."
+    site, away = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("away")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel, cwd=away)
+    def python(*args): return run(sys.executable, "-P", *args, cwd=away, PYTHONPATH=str(site))
+    python.site = site
+    return python
+
+
+def shipped(wheel): return {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
+
+
+def wanted():
+    "What the wheel must hold, by its place there: every module, and every file of params and templates."
+    keep = lambda p: p.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts)  # noqa: E731
+    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "supervise_lib").rglob("*.py")}
+    return code | {f"supervise_lib/{p.relative_to(ROOT).as_posix()}" for f in ("params", "templates") for p in (ROOT / f).rglob("*") if keep(p)}
+
+
+def test_wheel_holds_every_room_params_and_templates_and_nothing_else(wheel):
+    assert shipped(wheel) == wanted()
+    assert {f"{room}/__init__.py" for room in ROOMS} <= shipped(wheel)
+
+
+def test_installed_package_is_the_one_tested(installed):
+    assert Path(installed("-c", "import supervise_lib; print(supervise_lib.__file__)").strip()).parent == installed.site / "supervise_lib"
+
+
+@pytest.mark.parametrize("name", [n for n in ("params/law", "params/specials", "params/tables", "params/batches", "templates") if any((ROOT / n).glob("*.*"))])
+def test_installed_package_finds_its_own(installed, name):
+    found = Path(installed("-c", f"from supervise_lib.settings import resource; print(resource('{name}'))").strip())
+    assert found == installed.site / "supervise_lib" / name
+    assert {p.name for p in found.glob("*")} == {p.name for p in (ROOT / name).glob("*") if p.name != ".ipynb_checkpoints"}
+
+
+def test_entry_points_load(installed):
+    said = installed("-c", "from importlib.metadata import distributions\n"
+                     "d = next(d for d in distributions() if d.name == 'supervise_lib')\n"
+                     "for e in d.entry_points: print(d.locate_file(''), e.group, e.name, type(e.load()).__name__)").split("\n")
+    rows = [r.split() for r in said if r]
+    assert {r[0] for r in rows} == {str(installed.site)}
+    assert {("console_scripts", "supervise"), ("nbdev", "supervise_lib")} <= {(r[1], r[2]) for r in rows}
+
+
+def test_installed_command_answers(installed): assert "batch" in installed("-m", "supervise_lib.cli", "--help")
