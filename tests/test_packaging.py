@@ -1,5 +1,6 @@
 "A built wheel is whole: installed away from the checkout it has its sub-packages, params, templates and commands."
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -71,4 +72,8 @@ def test_entry_points_load(installed):
     assert {("console_scripts", "supervise"), ("nbdev", "supervise_lib")} <= {(r[1], r[2]) for r in rows}
 
 
-def test_installed_command_answers(installed): assert "batch" in installed("-m", "supervise_lib.cli", "--help")
+def test_installed_command_knows_what_the_readme_promises(installed):
+    said = installed("-m", "supervise_lib.cli", "--help")
+    promised = set(re.findall(r"`?supervise ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert {"ingest", "batch", "reveal", "new"} <= promised
+    assert [name for name in sorted(promised | {"demo"}) if not re.search(rf"\b{name}\b", said)] == []
