@@ -2,6 +2,9 @@
 import ast
 import re
 import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,20 @@ def test_an_import_the_right_way_is_not(tmp_path, module, line):
     path = (tmp_path / PACKAGE / module.replace(".", "/")).with_suffix(".py")
     path.parent.mkdir(parents=True, exist_ok=True); path.write_text(line + "\n", encoding="utf-8")
     assert complaints(tmp_path) == []
+
+
+def libraries(root):
+    "Libraries imported outside the standard one, and where."
+    own = {PACKAGE, *sys.stdlib_module_names}
+    return {head: name for name, path in modules(root) for target in imported(name, path) if (head := target.split(".")[0]) not in own}
+
+
+def test_each_library_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = project["dependencies"] + [d for extra, wanted in project["optional-dependencies"].items() if extra != "dev" for d in wanted]
+    known = {re.match(r"[\w.\-]+", d).group().lower().replace("_", "-") for d in declared}
+    sources = packages_distributions()
+    assert {head: name for head, name in libraries(ROOT).items() if not {d.lower().replace("_", "-") for d in sources.get(head, [head])} & known} == {}
 
 
 def test_each_module_is_the_export_of_the_notebook_of_its_name():
