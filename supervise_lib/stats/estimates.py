@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'FLAGS', 'ALL', 'NO_GROUP', 'arrow', 'say', 'working', 'tidy', 'need_columns', 'group_of', 'labels_of',
-           'in_region', 'ungrouped', 'shown']
+           'in_region', 'ungrouped', 'shown', 'design']
 
 # %% ../../notebooks/stats/estimates.ipynb #0b99fac4
 import numpy as np, pandas as pd, pyarrow as pa
@@ -94,3 +94,17 @@ def shown(frame: pd.DataFrame, by: str | None, region: str | None) -> set:
     group = group_of(frame, by)
     inside = in_region(frame["region_code"], region) if "region_code" in frame else np.ones(len(frame), bool)
     return set(group[inside].dropna())
+
+# %% ../../notebooks/stats/estimates.ipynb #9d1878ca
+def design(frame: pd.DataFrame, columns) -> pd.DataFrame:
+    "Columns as numbers: categories as 0/1, numbers standardised, with a column for each kind of missing."
+    parts = []
+    for c in columns:
+        x = frame[c]
+        if pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x):
+            v = x.astype("Float64").to_numpy(float, na_value=np.nan); spread = np.nanstd(v) if (~np.isnan(v)).any() else 0
+            z = (v - np.nanmean(v)) / spread if spread > 0 else np.zeros(len(v))
+            parts.append(pd.DataFrame({c: np.nan_to_num(z), f"{c}=?": np.isnan(v) * 1.0}, index=frame.index))
+        else: parts.append(pd.get_dummies(x.astype(object).map(str, na_action="ignore").fillna("?"), prefix=c, prefix_sep="=", dtype=float).iloc[:, 1:])
+    X = pd.concat([pd.Series(1.0, index=frame.index, name="const"), *parts], axis=1)
+    return X.loc[:, (X.columns == "const") | (X.nunique() > 1)]

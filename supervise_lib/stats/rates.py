@@ -6,15 +6,15 @@
 __all__ = ['FUNNEL', 'ENOUGH_GROUPS', 'SIZES', 'HIT', 'CLEAR', 'UNKNOWN', 'OUT', 'FEW', 'CANT', 'ALONE', 'EQUAL', 'SPREAD',
            'UNSURE', 'FEW_EXPECTED', 'NO_ROWS', 'NO_EXPOSURE', 'wilson', 'garwood', 'binomial_limits', 'poisson_limits',
            'funnel', 'dispersion', 'prior_size', 'shrink_shares', 'shrink_rates', 'gamma_ratio', 'told',
-           'rule_outcomes', 'count_outcomes', 'design', 'expected_share', 'compare', 'Rate', 'Ratio']
+           'rule_outcomes', 'count_outcomes', 'expected_share', 'compare', 'Rate', 'Ratio']
 
-# %% ../../notebooks/stats/rates.ipynb #ff1f5c46
+# %% ../../notebooks/stats/rates.ipynb #37527135
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 from scipy import optimize, stats
-from .estimates import group_of, in_region, labels_of, need_columns, say, shown, tidy, ungrouped, working
+from .estimates import design, group_of, in_region, labels_of, need_columns, say, shown, tidy, ungrouped, working
 from .multiplicity import adjusted
 from ..text import Text
 
@@ -131,20 +131,7 @@ def count_outcomes(outcome: pd.Series, group: pd.Series) -> pd.DataFrame:
     every = (d.n + d.n_unknown).where(lambda x: x > 0)
     return d.assign(worst_low=d.k / every, worst_high=(d.k + d.n_unknown) / every)
 
-# %% ../../notebooks/stats/rates.ipynb #295ef198
-def design(frame: pd.DataFrame, columns) -> pd.DataFrame:
-    "Case-mix columns as numbers: categories as 0/1, numbers standardised, with a column for each kind of missing."
-    parts = []
-    for c in columns:
-        x = frame[c]
-        if pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x):
-            v = x.astype("Float64").to_numpy(float, na_value=np.nan); spread = np.nanstd(v) if (~np.isnan(v)).any() else 0
-            z = (v - np.nanmean(v)) / spread if spread > 0 else np.zeros(len(v))
-            parts.append(pd.DataFrame({c: np.nan_to_num(z), f"{c}=?": np.isnan(v) * 1.0}, index=frame.index))
-        else: parts.append(pd.get_dummies(x.astype(object).map(str, na_action="ignore").fillna("?"), prefix=c, prefix_sep="=", dtype=float).iloc[:, 1:])
-    X = pd.concat([pd.Series(1.0, index=frame.index, name="const"), *parts], axis=1)
-    return X.loc[:, (X.columns == "const") | (X.nunique() > 1)]
-
+# %% ../../notebooks/stats/rates.ipynb #4cbc634d
 def expected_share(frame: pd.DataFrame, hit: np.ndarray, adjust) -> np.ndarray:
     "Each row's expected share: that of the whole, or by its case-mix. 期望比例"
     if not adjust or hit.all() or not hit.any(): return np.full(len(frame), hit.mean() if len(hit) else np.nan)
