@@ -1,6 +1,7 @@
 "A built wheel is whole: installed away from the checkout it has its sub-packages, params, templates and commands."
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -77,3 +78,32 @@ def test_installed_command_knows_what_the_readme_promises(installed):
     promised = set(re.findall(r"`?supervise ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert {"ingest", "batch", "reveal", "new"} <= promised
     assert [name for name in sorted(promised | {"demo"}) if not re.search(rf"\b{name}\b", said)] == []
+
+
+@pytest.fixture
+def setting_up(tmp_path):
+    "Run the Makefile's set-up in an empty folder with a pretended interpreter; what it said, and whether it left its stamp."
+    if not shutil.which("make"): pytest.skip("make is not installed")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"): shutil.copy(ROOT / name, tmp_path)
+    def make(script):
+        fake = tmp_path / "fake-python"
+        if script: fake.write_text(f"#!/usr/bin/env bash\n{script}\n", encoding="utf-8"); fake.chmod(0o755)
+        env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+        done = subprocess.run(["make", ".venv/.ready", f"PYTHON={fake}"], cwd=tmp_path, env=env, capture_output=True, text=True, encoding="utf-8", timeout=60)
+        return done.returncode, done.stdout + done.stderr, (tmp_path / ".venv" / ".ready").exists()
+    return make
+
+
+VENV = 'if [ "$1" = -m ] && [ "$2" = venv ]; then mkdir -p .venv/bin; printf "#!/bin/sh\\n%s\\n" > .venv/bin/python; chmod +x .venv/bin/python; fi'
+
+
+@pytest.mark.parametrize("script, code, said, stamped", [
+    (None, 2, "was not found; name an interpreter", False),
+    ('[ "$1" = --version ] && echo Python 3.9.2; exit 1', 2, "Python 3.9.2 at .* is too old: 3.11 or newer is needed", False),
+    (VENV % "echo no network; exit 1", 2, "no network", False),
+    (VENV % "exit 0", 0, "setting up", True),
+])
+def test_set_up_says_what_is_wrong_and_leaves_no_stamp_when_it_fails(setting_up, script, code, said, stamped):
+    rc, text, stamp = setting_up(script)
+    assert (rc, stamp) == (code, stamped), text
+    assert re.search(said, text)
