@@ -36,12 +36,20 @@ def imported(name, path):
             base = package[:len(package) - node.level + 1] if node.level else []
             base = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{base}.{a.name}" for a in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(rf"{PACKAGE}(\.\w+)+", node.value): yield node.value
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value != f"{PACKAGE}.specials":  # walked, to find specials
+            if re.fullmatch(rf"{PACKAGE}(\.\w+)+", node.value): yield node.value
+
+
+def owner(parts, specials):
+    "The special a module of specials belongs to: itself, or the one whose name its chapter begins with."
+    if parts[:1] != ["chapters"]: return parts[0] if parts else None
+    chapter = parts[1] if len(parts) > 1 else ""
+    return max((s for s in specials if chapter == s or chapter.startswith(s + "_")), key=len, default=chapter)
 
 
 def complaints(root):
     "Every import that goes the wrong way."
-    out = []
+    out, specials = [], {p.stem for p in (root / PACKAGE / "specials").glob("*.py")} - {"__init__"}
     for name, path in modules(root):
         room = name.split(".")[0]
         if room != "__init__" and room not in FLOOR: out.append(f"{name}: no such room in the plan of the house"); continue
@@ -52,7 +60,7 @@ def complaints(root):
             if room == "__init__": out.append(f"{name} imports {target}: the package itself imports nothing"); continue
             to, floor = rest[0], FLOOR[room]
             if to == "cli" and room != "cli": out.append(f"{name} imports {target}: nothing imports cli")
-            elif to == room: wrong = to == "specials" and len(rest) > 1 and rest[1] != name.split(".")[-1]
+            elif to == room: wrong = to == "specials" and owner(rest[1:], specials) != owner(name.split(".")[1:], specials)
             else: wrong = FLOOR[to] >= floor and not FLOOR[to] == floor == 0
             if to != "cli" and wrong: out.append(f"{name} imports {target}: {'a special knows no other' if to == room else 'this goes upwards'}")
     return out
@@ -72,7 +80,9 @@ def test_imports_go_one_way(): assert complaints(ROOT) == []
     ("law.values", "from .. import data"), ("text", "from .law.values import Law"), ("__init__", "from .text import Text"),
     ("data.lake", "def f():\n    import supervise_lib.work.run"), ("stats.rates", "from ..model.verdicts import HIT"),
     ("specials.one", "from .two import rule"), ("specials.one", "from supervise_lib.specials import two"),
-    ("specials.__init__", "from .one import special"), ("model.special", "import supervise_lib.specials.one"),
+    ("specials.one", "from .chapters.two_frame import frame"), ("specials.chapters.one_frame", "from .two_frame import frame"),
+    ("specials.chapters.one_frame", "from ..two import rule"), ("specials.__init__", "from .one import special"),
+    ("model.special", "import supervise_lib.specials.one"),
     ("model.special", "NAME = 'supervise_lib.specials.one'"), ("work.run", "from ..review.ledger import Ledger"),
     ("review.ledger", "from ..publish.site import build"), ("panels.explorer", "from ..cli import main"),
     ("review.ledger", "import papermill as pm"), ("model.special", "from statsmodels.api import Logit"),
@@ -87,6 +97,7 @@ def test_an_import_the_wrong_way_is_found(tmp_path, module, line):
 @pytest.mark.parametrize("module, line", [
     ("data.lake", "from ..law.values import Law"), ("data.lake", "from .contracts import contract"), ("settings", "from .text import Text"),
     ("work.run", "import papermill"), ("model.candidate", "import statsmodels.api as sm"), ("panels.explorer", "from ..review.triage import queue"),
+    ("specials.one", "from .chapters.one_frame import frame"), ("model.special", "PLACE = 'supervise_lib.specials'"),
     ("specials.one", "from ..stats.rates import Rate\nfrom ..model.special import Special"), ("cli", "from .work.batch import batch"),
 ])
 def test_an_import_the_right_way_is_not(tmp_path, module, line):
