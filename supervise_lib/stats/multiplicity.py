@@ -11,11 +11,11 @@ from .estimates import arrow
 
 METHODS = {"bh": "fdr_bh", "by": "fdr_by"}
 
-# %% ../../notebooks/stats/multiplicity.ipynb #aeea4bd9
+# %% ../../notebooks/stats/multiplicity.ipynb #fe7db670
 def adjusted(p, method: str = "bh") -> pd.Series:  # method: "bh" or "by"
     "False-discovery-adjusted p-values (q) with the input's index; missing stays missing. 错误发现率校正"
     if method not in METHODS: raise ValueError(f"method {method!r} is not known; expected bh or by 校正方法有误")
-    p = pd.Series(p); x = p.astype("Float64").to_numpy(float, na_value=np.nan); told = ~np.isnan(x)
+    p = pd.Series(p); x = np.array(p.astype("Float64").to_numpy(float, na_value=np.nan)); told = ~np.isnan(x)    # a copy: it is written to
     if ((x[told] < 0) | (x[told] > 1)).any(): raise ValueError(f"p-values lie between 0 and 1; found {x[told].min():g} to {x[told].max():g} p值须在0与1之间")
     if told.any():
         from statsmodels.stats.multitest import multipletests

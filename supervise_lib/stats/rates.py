@@ -18,13 +18,13 @@ from .estimates import design, group_of, in_region, labels_of, need_columns, say
 from .multiplicity import adjusted
 from ..text import Text
 
-# %% ../../notebooks/stats/rates.ipynb #8dc42bbe
+# %% ../../notebooks/stats/rates.ipynb #338799a3
 def wilson(k, n, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     "Wilson interval of k hits in n; missing where n is 0. 威尔逊区间"
     from statsmodels.stats.proportion import proportion_confint
     k, n = np.atleast_1d(np.asarray(k, float)), np.atleast_1d(np.asarray(n, float))
-    low, high = (np.array(x, float) for x in proportion_confint(k, np.where(n > 0, n, np.nan), alpha=1 - level, method="wilson"))
-    return low, high
+    n = np.where(n > 0, n, np.nan); low, high = (np.array(x, float) for x in proportion_confint(k, n, alpha=1 - level, method="wilson"))
+    return np.minimum(low, k / n), np.maximum(high, k / n)    # at 0 and 1 rounding would leave the share just outside
 
 def garwood(k, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     "Exact Poisson interval of a count. 泊松精确区间"
@@ -229,9 +229,9 @@ def _say_shares(s: Rate, d: pd.DataFrame) -> None:
     if s.by: say(d, enough & d.p.isna(), ALONE if enough.sum() < 2 else EQUAL)
     say(d, d.band.notna() & (d.phi > 1), SPREAD); say(d, d.flag == "unsure", UNSURE)
 
-# %% ../../notebooks/stats/rates.ipynb #fe80856e
+# %% ../../notebooks/stats/rates.ipynb #521d01d7
 FEW_EXPECTED = Text("Not estimated: {expected:.2f} would be expected here, at least {need} are needed.", "未估计：期望数仅{expected:.2f}，至少需要{need}。")
-NO_ROWS = Text("There are no rows of this group at all; check that its data arrived.", "该组没有任何数据，请核实数据是否报送。")
+NO_ROWS = Text("Not estimated: no rows at all; nothing happened, or nothing was sent.", "未估计：没有任何数据，可能未发生，也可能未报送。")
 NO_EXPOSURE = Text("Not estimated: no exposure is known for this group.", "未估计：该组缺少基数。")
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Ratio:
         if self.by == "region_code": d = d[in_region(d.group, region)]
         return tidy(pd.concat([d, ungrouped(frame, self.by)]), statistic=self.id, measure="ratio", unit="observed/expected")
 
-# %% ../../notebooks/stats/rates.ipynb #ef2fbd57
+# %% ../../notebooks/stats/rates.ipynb #4af8ba97
 def _populations(region: str | None) -> dict:
     "The population of each county of the region's province, as the register of regions has it."
     from supervise_lib.data.regions import regions
@@ -268,8 +268,9 @@ def _ratios(s: Ratio, d: pd.DataFrame, exposure: Mapping) -> pd.DataFrame:
     "O/E, limits and shrinkage of each group that has an exposure."
     size = pd.Series(exposure, dtype=float); d = d.set_index("group")[["k", "n", "n_unknown"]]
     d = d.reindex(d.index.union(size.index, sort=True)).fillna(0.0).rename_axis("group").reset_index()
-    d["exposure"] = d.group.map(size).where(lambda x: x > 0); has = d.exposure.notna()
-    d = working(d.assign(expected=d.exposure * d.k[has].sum() / d.exposure.sum())); enough = has & (d.expected >= s.minimum) & (d.expected > 0)
+    d["exposure"] = d.group.map(size).where(lambda x: x > 0); here = d.n + d.n_unknown > 0; has = d.exposure.notna() & here
+    # Only groups that sent something make the expectation: a county without data must not make its neighbours look guilty.
+    d = working(d.assign(expected=d.exposure * d.k[has].sum() / d.exposure[has].sum())); enough = has & (d.expected >= s.minimum) & (d.expected > 0)
     e = d.expected.where(enough)
     d["value"] = d.k / e; d["low"], d["high"] = (pd.Series(x) / e for x in garwood(d.k))
     use = enough & (enough.sum() > 1)
@@ -277,7 +278,7 @@ def _ratios(s: Ratio, d: pd.DataFrame, exposure: Mapping) -> pd.DataFrame:
         tails=lambda d: (stats.poisson.cdf(d.k, e), stats.poisson.sf(d.k - 1, e)))
     for c in ("low95", "high95", "low998", "high998"): d[c] = d[c] / e
     if (has & (d.expected > 0)).any(): d.loc[has, ["shrunk", "weight"]] = shrink_rates(d.k[has], d.expected[has]).to_numpy()
-    say(d, ~has, NO_EXPOSURE); say(d, has & ~enough, FEW_EXPECTED, need=s.minimum); say(d, enough & ~use, ALONE); say(d, use & (d.phi > 1), SPREAD)
-    undone, absent = (d.flag == "below") & (d.k + d.n_unknown >= d.low998 * e), (d.flag == "below") & (d.n + d.n_unknown == 0)
-    d.loc[undone | absent, "flag"] = "unsure"; say(d, undone, UNSURE); say(d, absent, NO_ROWS)
+    say(d, here & d.exposure.isna(), NO_EXPOSURE); say(d, ~here, NO_ROWS); say(d, has & ~enough, FEW_EXPECTED, need=s.minimum); say(d, enough & ~use, ALONE); say(d, use & (d.phi > 1), SPREAD)
+    undone = (d.flag == "below") & (d.k + d.n_unknown >= d.low998 * e)
+    d.loc[undone, "flag"] = "unsure"; say(d, undone, UNSURE)
     return d
