@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['FIRST_DAY', 'FEW_ENDS', 'NOT_REACHED', 'NOT_WATCHED', 'ASIDE', 'ENTRY', 'DRIFT', 'FEW_PER', 'km', 'quantile',
-           'beyond', 'logrank', 'observed_less_expected', 'TimeTo', 'numbers', 'Exits', 'Cox', 'drift']
+           'beyond', 'logrank', 'observed_less_expected', 'numbers', 'usable', 'read', 'TimeTo', 'Exits', 'Cox',
+           'drift']
 
 # %% ../../notebooks/stats/durations.ipynb #c34c5712
 import warnings
@@ -79,7 +80,23 @@ NOT_WATCHED = Text("Not known: nobody was watched as long as {day} days.", "未�
 ASIDE = Text("{n_unknown:.0f} rows without a usable duration or end are set aside.", "有{n_unknown:.0f}行缺少可用的时长或结果，未计入。")
 ENTRY = Text("Cases already running when the data begin are counted from then on.", "数据期初已在进行的案件自期初起计入。")
 
-# %% ../../notebooks/stats/durations.ipynb #42c1305c
+# %% ../../notebooks/stats/durations.ipynb #8be70cb3
+def numbers(x: pd.Series) -> np.ndarray:
+    "A column as floats, missing as NaN."
+    return x.astype("Float64").to_numpy(float, na_value=np.nan)
+
+def usable(frame: pd.DataFrame, days: str, seen: str, entry: str | None = None) -> np.ndarray:
+    "Which rows have a duration that is not negative, an end that is known, and an entry before it?"
+    d = numbers(frame[days])
+    early = np.ones(len(frame), bool) if entry is None else numbers(frame[entry]) < np.maximum(d, FIRST_DAY)
+    return (d >= 0) & frame[seen].notna().to_numpy() & early
+
+def read(part: pd.DataFrame, days: str, seen: str, entry: str | None = None) -> tuple:
+    "Days, ends and entries of usable rows."
+    start = None if entry is None else numbers(part[entry])
+    return np.maximum(numbers(part[days]), FIRST_DAY), part[seen].astype(bool).to_numpy(), start
+
+# %% ../../notebooks/stats/durations.ipynb #22058990
 @dataclass(frozen=True)
 class TimeTo:
     "Time to an event by group: quantiles and the share still waiting at marked days. 至事件时长"
@@ -96,18 +113,12 @@ class TimeTo:
     q: float = 0.05
     unit: str = "days"
 
-    def usable(self, frame: pd.DataFrame) -> np.ndarray:
-        "Which rows have a duration that is not negative, an end that is known, and an entry before it?"
-        days, seen = numbers(frame[self.days]), frame[self.seen].notna().to_numpy()
-        late = np.zeros(len(frame), bool) if self.entry is None else ~(numbers(frame[self.entry]) < np.maximum(days, FIRST_DAY))
-        return (days >= 0) & seen & ~late
-
     def curves(self, frame: pd.DataFrame) -> pd.DataFrame:
         "The Kaplan-Meier curve of each group with enough ends, stacked, for drawing. 各组曲线"
         need_columns(frame, self.days, self.seen, self.by, self.label, self.entry, who=self.id)
         group = group_of(frame, self.by); parts = []
-        for g, at in _rows_by_group(group, self.usable(frame)).items():
-            days, seen, entry = self._read(frame.iloc[at])
+        for g, at in _rows_by_group(group, usable(frame, self.days, self.seen, self.entry)).items():
+            days, seen, entry = read(frame.iloc[at], self.days, self.seen, self.entry)
             if seen.sum() >= self.minimum: parts.append(km(days, seen, entry).assign(group=g))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["day", "share", "low", "high", "at_risk", "events", "group"])
 
@@ -119,18 +130,10 @@ class TimeTo:
         d = d[d.group.isin(shown(frame, self.by, region) | ({"all"} if self.by else set()))]
         return tidy(pd.concat([d, ungrouped(frame, self.by)]), statistic=self.id)
 
-    def _read(self, part):
-        entry = None if self.entry is None else numbers(part[self.entry])
-        return np.maximum(numbers(part[self.days]), FIRST_DAY), part[self.seen].astype(bool).to_numpy(), entry
-
-# %% ../../notebooks/stats/durations.ipynb #85dd574a
-def numbers(x: pd.Series) -> np.ndarray:
-    "A column as floats, missing as NaN."
-    return x.astype("Float64").to_numpy(float, na_value=np.nan)
-
-def _rows_by_group(group: pd.Series, usable) -> dict:
+# %% ../../notebooks/stats/durations.ipynb #a125d420
+def _rows_by_group(group: pd.Series, ok) -> dict:
     "Positions of the usable rows of each group, groups without any included."
-    at = np.flatnonzero(usable); mine = group.to_numpy(object)
+    at = np.flatnonzero(ok); mine = group.to_numpy(object)
     return {g: at[mine[at] == g] for g in sorted(set(group.dropna()))}
 
 def _measures(s: TimeTo, days, seen, entry) -> list[dict]:
@@ -145,15 +148,15 @@ def _measures(s: TimeTo, days, seen, entry) -> list[dict]:
         rows.append(dict(measure=f"beyond_{day:g}", unit="share", value=v[0], low=v[1], high=v[2], notes=note))
     return [dict(n=n, k=k) | r for r in rows]
 
-# %% ../../notebooks/stats/durations.ipynb #b18ca72b
+# %% ../../notebooks/stats/durations.ipynb #9e4f2998
 def _durations(s: TimeTo, frame: pd.DataFrame) -> pd.DataFrame:
     "All groups' rows, each group tested against the others, the test over all of them last."
-    usable, group = s.usable(frame), group_of(frame, s.by); groups = _rows_by_group(group, usable); rows, tests = [], {}
-    inside = np.flatnonzero(usable & group.notna().to_numpy()); days, seen, entry = s._read(frame.iloc[inside]); mine = group.to_numpy(object)[inside]
+    cols = s.days, s.seen, s.entry; ok, group = usable(frame, *cols), group_of(frame, s.by); groups = _rows_by_group(group, ok); rows, tests = [], {}
+    inside = np.flatnonzero(ok & group.notna().to_numpy()); days, seen, entry = read(frame.iloc[inside], *cols); mine = group.to_numpy(object)[inside]
     for g, at in groups.items():
         lost = int((group == g).sum() - len(at)); enough = seen[mine == g].sum() >= s.minimum and seen[mine != g].sum() >= s.minimum
         if s.by and enough: tests[g] = (logrank(days, seen, mine == g, entry)[1], observed_less_expected(days, seen, mine == g, entry))
-        rows += [dict(group=g, n_unknown=lost) | r for r in _measures(s, *s._read(frame.iloc[at]))]
+        rows += [dict(group=g, n_unknown=lost) | r for r in _measures(s, *read(frame.iloc[at], *cols))]
     if s.by and groups:
         chi2, p = logrank(days, seen, mine, entry) if tests else (np.nan, np.nan)
         note = () if tests else (FEW_ENDS.format(n=len(days), k=int(seen.sum()), need=2 * s.minimum),)
@@ -204,7 +207,7 @@ class Exits:
         v = c.cinc[i][at] if at >= 0 else 0.0; low, high = _loglog(v, c.cinc_se[i][at] if at >= 0 else np.nan)
         return row | dict(value=v, low=float(low), high=float(high))
 
-# %% ../../notebooks/stats/durations.ipynb #6cfedc89
+# %% ../../notebooks/stats/durations.ipynb #8c92581c
 DRIFT = Text("The ratio is not the same at all days; read it as an average over time.", "该比值随时间变化，仅可视为平均值。")
 FEW_PER = Text("Not estimated: {k} ends for {m} coefficients, at least {need} are needed.", "未估计：{m}个系数仅有{k}个结束事件，至少需要{need}个。")
 
@@ -223,9 +226,8 @@ class Cox:
     def compute(self, frame: pd.DataFrame, verdicts: pd.DataFrame | None = None, region: str | None = None) -> pd.DataFrame:
         "A row per coefficient: hazard ratio, interval, p. A row with a missing circumstance is set aside and counted. 计算"
         need_columns(frame, self.days, self.seen, self.strata, self.entry, *self.circumstances, who=self.id)
-        timing = TimeTo(self.id, self.title, self.days, self.seen, entry=self.entry)
-        asked = [*self.circumstances, *([self.strata] if self.strata else [])]; ok = timing.usable(frame) & frame[asked].notna().all(axis=1).to_numpy()
-        part = frame[ok]; X = design(part, self.circumstances).drop(columns="const"); days, seen, entry = timing._read(part)
+        asked = [*self.circumstances, *([self.strata] if self.strata else [])]; ok = usable(frame, self.days, self.seen, self.entry) & frame[asked].notna().all(axis=1).to_numpy()
+        part = frame[ok]; X = design(part, self.circumstances).drop(columns="const"); days, seen, entry = read(part, self.days, self.seen, self.entry)
         d = working(pd.DataFrame(dict(group=list(X), group_label=list(X))))
         d = d.assign(n=len(part), k=int(seen.sum()), n_unknown=int((~ok).sum()), flag=None); need = self.per_parameter * X.shape[1]
         if seen.sum() >= need and X.shape[1]: self._fit(d, X, days, seen, entry, part)
