@@ -71,7 +71,7 @@ def circumstances(path: Path | None = None) -> dict:
     path = Path(path) if path else resource("params/circumstances.yaml")
     return dict(_read(str(path), path.stat().st_mtime_ns))
 
-# %% ../../notebooks/law/circumstances.ipynb #914a2e88
+# %% ../../notebooks/law/circumstances.ipynb #09e71ea1
 def effects(code, day, charge=None, path: Path | None = None):
     "What a circumstance permits on each day: letters of EFFECTS; missing for an unknown code or day. 情节的法律效果"
     known, parts = circumstances(path), {"code": code, "day": day} | ({} if charge is None else {"charge": charge})
@@ -84,7 +84,7 @@ def effects(code, day, charge=None, path: Path | None = None):
         k = known[c]
         if k.charges and not isinstance(ch, str): return None
         return k.effect if t >= np.datetime64(k.since) and (k.until is None or t <= np.datetime64(k.until)) and (not k.charges or ch in k.charges) else ""
-    return shape.series(pa.array([one(*x) for x in zip(codes, d, charges)], pa.string()))
+    return shape.series(pa.array([one(*x) for x in zip(codes, d, charges, strict=True)], pa.string()))
 
 def codes_with(effect: str, day: date | None = None, path: Path | None = None) -> list:
     "The codes (with their other codes) of the circumstances that permit any of these effects on a day. 具有该效果的情节"
