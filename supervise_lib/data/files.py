@@ -79,7 +79,7 @@ def _gunzip(data, path, limit):
                           "Fetch it again 压缩文件不完整") from None
     return out.getvalue()
 
-# %% ../../notebooks/data/files.ipynb #9911c7d1
+# %% ../../notebooks/data/files.ipynb #ad2611ca
 def _bytes(path, limit):
     "A file's bytes (gzip unpacked), its kind and the hash of what was delivered."
     if not path.exists(): raise IngestError(path, None, f"no file at {path}", "a file", "Check the name and the folder 文件不存在")
@@ -90,7 +90,7 @@ def _bytes(path, limit):
     if data[:2] == b"\x1f\x8b": data = _gunzip(data, path, limit)
     elif suffixes[-1:] == ["gz"] and data: raise IngestError(path, "start", "no gzip mark", "a gzip file, by its name",
                                                             "Fetch it again or rename it 并非gzip文件")
-    if not data.strip(): raise IngestError(path, None, "an empty file", "a header and rows", "Ask the supplier whether the export broke off 文件为空")
+    if not data.removeprefix(codecs.BOM_UTF8).strip(): raise IngestError(path, None, "an empty file", "a header and rows", "Ask the supplier whether the export broke off 文件为空")
     kind, named = _content_kind(data, path), KINDS.get(next((s for s in reversed(suffixes) if s != "gz"), ""))
     if named and named != kind and {named, kind} != {"xls", "xlsx"}:
         raise IngestError(path, "start", f"the content of a {kind} file", f"{named}, by its name",
@@ -120,7 +120,7 @@ def _strict(data, name, path):
         raise IngestError(path, f"line {_line(data, e.start)} (byte {e.start})", f"bytes {data[e.start:e.start + 4].hex(' ')}, not text in {name}",
                           "UTF-8 or GB18030", "Export it again as UTF-8 编码有误") from None
 
-# %% ../../notebooks/data/files.ipynb #abb64103
+# %% ../../notebooks/data/files.ipynb #2e12c018
 GIVEN = {"row_id", "source_system", "batch_id", "source_row_no", "record_hash"}  # ingest fills these itself
 
 def _means(c, row):
@@ -142,9 +142,9 @@ def header_row(c: Contract, rows, path, given=()) -> int:  # the first rows' cel
     if full: raise IngestError(path, f"rows {', '.join(str(i + 1) for i in full)}", "several rows that could be the header", "one",
                                "Delete all but one 表头不唯一")
     best = max(range(len(meant)), key=lambda i: len(meant[i]), default=0)
-    joined = set().union(*(m.values() for m in meant[best:best + 2])) if meant else set()
-    if needed <= joined: raise IngestError(path, f"rows {best + 1}-{best + 2}", "a header spread over two rows", "one header row",
-                                           "Unmerge it into one row 表头跨两行")
+    split = next((i for i in range(len(meant) - 1) if needed and needed <= {*meant[i].values(), *meant[i + 1].values()}), None)
+    if split is not None:
+        raise IngestError(path, f"rows {split + 1}-{split + 2}", "a header spread over two rows", "one header row", "Unmerge it into one row 表头跨两行")
     return _no_header(c, path, rows, meant, best, needed)
 
 # %% ../../notebooks/data/files.ipynb #74ad26ed

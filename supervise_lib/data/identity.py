@@ -160,19 +160,25 @@ def keyring(key_file: str | Path | None = None) -> Keyring:
     if path not in _rings or not path.exists(): _rings[path] = Keyring(path)
     return _rings[path]
 
-# %% ../../notebooks/data/identity.ipynb #d1de2fb6
+# %% ../../notebooks/data/identity.ipynb #15decb14
 PSEUDONYM = r"[PW][A-Z2-7]{24}"
 _pseudonym = re.compile(PSEUDONYM).fullmatch
 
-def _token(keys, space, text): return base64.b32encode(hmac.digest(keys._keys[space], text.encode(), "sha256")[:15]).decode()
+def _digest(keys, space, text): return hmac.digest(keys._keys[space], text.encode(), "sha256")[:15]
+def _token(keys, space, text): return base64.b32encode(_digest(keys, space, text)).decode()
 
 def _person(keys, value):
     "Pseudonym, reason and number of one value; a pseudonym stays what it is."
-    if isinstance(value, str) and _pseudonym(value): return value, None, None
-    found = check(value)
-    if found.number is None: return None, found.reason, None
-    space = "person" if found.valid else "weak"
-    return space[0].upper() + _token(keys, space, found.number), found.reason, found.number
+    return _persons(keys, [value])[0]
+
+def _persons(keys, values):
+    "The same for many values; 15 bytes are 24 letters exactly, so all are spelled in one go."
+    found = [None if isinstance(v, str) and _pseudonym(v) else check(v) for v in values]
+    named = [(i, f, "person" if f.valid else "weak") for i, f in enumerate(found) if f and f.number]
+    letters = base64.b32encode(b"".join(_digest(keys, space, f.number) for _, f, space in named)).decode()
+    out = [(v, None, None) if f is None else (None, f.reason, None) for v, f in zip(values, found, strict=True)]
+    for n, (i, f, space) in enumerate(named): out[i] = space[0].upper() + letters[24 * n:24 * n + 24], f.reason, f.number
+    return out
 
 def _unique(values):
     "The distinct values of a Series and, for each row, which one it is."
@@ -184,12 +190,12 @@ def _spread(codes, values, index, kind=pa.string()):
     spread = pa.array(values, kind).take(pa.array(codes, mask=codes < 0))
     return pd.Series(pd.arrays.ArrowExtensionArray(spread), index=index)
 
-# %% ../../notebooks/data/identity.ipynb #f80d312e
+# %% ../../notebooks/data/identity.ipynb #d95cebcb
 def pseudonyms(numbers: pd.Series, keys: Keyring | None = None, keep: bool = True) -> pd.DataFrame:  # keep: can it be revealed later?
     "Pseudonym and reason (a key of REASONS, or missing where all is well) for each row. 批量化名"
     keys = keys or keyring()
     codes, uniques = _unique(numbers)
-    found = [_person(keys, u) for u in uniques]
+    found = _persons(keys, uniques)
     if keep: _store(keys, {p: n for p, _, n in found if n})
     return pd.DataFrame({"pseudonym": _spread(codes, [f[0] for f in found], numbers.index), "reason": _spread(codes, [f[1] for f in found], numbers.index)})
 

@@ -79,14 +79,14 @@ def _read(part, column, cells, keys, units):
     if len(unsure): out.problems["ambiguous_money"] = unsure
     return out
 
-# %% ../../notebooks/data/readers.ipynb #1e0e8e99
+# %% ../../notebooks/data/readers.ipynb #e2371f34
 def _columns(part, keys):
     "Type every column of the contract; missing ones are empty."
     sheet, units, typed = part.sheet, _unit_column(part.sheet), {}
     for name, column in part.contract.columns.items():
         if name not in sheet.columns: typed[name] = pa.nulls(len(sheet), column.arrow); continue
         got = _read(part, column, sheet.columns[name], keys, units)
-        typed[name] = got.values.combine_chunks() if isinstance(got.values, pa.ChunkedArray) else got.values
+        typed[name] = _flat(got.values)
         for kind, rows in got.repairs.items(): part.repairs[name, kind] = rows
         for reason, rows in got.problems.items(): part.blame(name, reason, rows)
     return typed
@@ -95,8 +95,7 @@ def _derive(part, typed):
     "Birth date and sex of persons from their valid numbers, where empty."
     targets = [n for n in ("birth_date", "gender") if n in typed and not part.contract.columns[n].lineage]
     if "person_id_no" not in part.sheet.columns or not targets or all(typed[n].null_count == 0 for n in targets): return
-    cells = part.sheet.columns["person_id_no"]
-    coded = (cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells).dictionary_encode()
+    coded = _flat(part.sheet.columns["person_id_no"]).dictionary_encode()
     known = [check(v) for v in coded.dictionary.to_pylist()]
     for name, values in (("birth_date", [k.birth_date for k in known]), ("gender", [k.sex for k in known])):
         if name not in targets or (part.contract[name].values and "M" not in part.contract[name].values): continue
@@ -167,7 +166,7 @@ def _part(sheet, c, batch, code, extract, source, legal_basis, keys):
     part.table = pa.table([typed[n] for n in c.columns], schema=c.arrow_schema())
     return part
 
-# %% ../../notebooks/data/readers.ipynb #82f6a333
+# %% ../../notebooks/data/readers.ipynb #95523274
 def _twice(parts):
     "Blame all but one of the rows with one key."
     frames = []
@@ -181,8 +180,8 @@ def _twice(parts):
     if every.empty: return
     every["turn"] = every.groupby(["key", "part"]).cumcount()
     every = every.sort_values(["turn", "day", "part"], ascending=[True, False, False], kind="stable")
-    kept = every.groupby("key").first()
-    every = every[every.duplicated("key")].join(kept, on="key", rsuffix="_kept")
+    kept = every.groupby("key").first().add_suffix("_kept")
+    every = every[every.duplicated("key")].join(kept, on="key")
     reason = np.where(every.hash == every.hash_kept, "duplicate", np.where(every.part == every.part_kept, "conflict", "outdated"))
     for i, p in enumerate(parts):
         for r in ("duplicate", "conflict", "outdated"):
@@ -226,19 +225,24 @@ def _old_rows(lake, c, replaced):
         found.append(have.filter(pc.is_in(key_texts(have, c.key), pa.array(rows.index, pa.large_string()))))
     return pa.concat_tables(found, promote_options="default") if found else None
 
-# %% ../../notebooks/data/readers.ipynb #94436b40
+# %% ../../notebooks/data/readers.ipynb #00fb711f
 def shape(text: str | None) -> str | None:
     "A text with its digits, letters and characters made anonymous. 字形"
     return text and re.sub("[㐀-鿿]", "字", re.sub(r"[A-Za-zＡ-Ｚａ-ｚ]", "a", re.sub(r"\d", "9", text)))
 
+def _shapes(cells):
+    "The shapes of an Arrow column's texts."
+    coded = pc.cast(cells, pa.string()).dictionary_encode()
+    return pa.array(list(map(shape, coded.dictionary.to_pylist())), pa.string()).take(coded.indices)
+
 def _safe(part, name, rows, keys):
     "Cells of some rows as delivered, as far as they may be kept."
     column, cells = part.contract.columns[name], part.sheet.columns[name].take(pa.array(rows))
-    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    cells = _flat(cells)
     if not column_kind(name, column.unit, column.format) and column.personal == "P0":
         return pa.array(pseudonymise_text(pd.Series(pd.arrays.ArrowExtensionArray(cells)), keys), pa.string())
     typed = pc.cast(part.table[name].take(pa.array(rows)).combine_chunks(), pa.string())
-    return pc.if_else(pc.is_valid(typed), typed, pa.array([shape(v) for v in cells.to_pylist()], pa.string()))
+    return pc.if_else(pc.is_valid(typed), typed, _shapes(cells))
 
 def _quarantine(part, keys):
     "The rejected rows of a file with their reasons."
@@ -256,19 +260,22 @@ def _quarantine(part, keys):
            "_reason": more(["; ".join(why[r]) for r in rows.tolist()], ["row: cells"] * len(broken)), "_raw": more([None] * len(rows), broken)}
     return pa.table(out | {n: pa.concat_arrays([v, pa.nulls(len(broken), pa.string())]) for n, v in cells.items()})
 
-# %% ../../notebooks/data/readers.ipynb #3a198e11
+# %% ../../notebooks/data/readers.ipynb #f58bef1f
+def _flat(column): return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
 def _repair_log(part):
     "One line per repaired cell."
     tables = []
     for (name, kind), rows in part.repairs.items():
         column, n = part.contract.columns[name], len(rows)
         keep = column.personal == "P0" and not column_kind(name, column.unit, column.format)
-        before = part.sheet.columns[name].take(pa.array(rows)) if name in part.sheet.columns else pa.nulls(n, pa.string())
-        before, after = ([str(v) if v is not None else None for v in a.to_pylist()] for a in (before, part.table[name].take(pa.array(rows))))
-        if not keep: before, after = list(map(shape, before)), list(map(shape, after))
-        if kind == "in_text": before = after = [None] * n
-        tables.append(pa.table({"table": [part.contract.name] * n, "row": part.sheet.rows[rows].astype(str).tolist(), "column": [name] * n, "kind": [kind] * n,
-                                "before": pa.array(before, pa.string()), "after": pa.array(after, pa.string())}))
+        before = _flat(part.sheet.columns[name].take(pa.array(rows))) if name in part.sheet.columns else pa.nulls(n, pa.string())
+        after = pc.cast(_flat(part.table[name].take(pa.array(rows))), pa.string())
+        if not keep: before, after = _shapes(before), _shapes(after)
+        if kind == "in_text": before = after = pa.nulls(n, pa.string())
+        def same(value): return pa.repeat(pa.scalar(value), n)  # noqa: B023 used within this turn
+        tables.append(pa.table({"table": same(part.contract.name), "row": pc.cast(pa.array(part.sheet.rows[rows]), pa.string()), "column": same(name),
+                                "kind": same(kind), "before": before, "after": after}))
     return pa.concat_tables(tables) if tables else None
 
 def _put(path, table):
