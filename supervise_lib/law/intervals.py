@@ -40,14 +40,14 @@ def _parts(x):
         for s in items: found.append((i, s["from"], s["to"], s.get("kind", "")) if isinstance(s, dict) else (i, *s, *("",) * (3 - len(s))))
     return np.array([f[0] for f in found], "int64"), [f[1] for f in found], [f[2] for f in found], [f[3] for f in found], np.array(missing, bool)
 
-# %% ../../notebooks/law/intervals.ipynb #ee42263c
+# %% ../../notebooks/law/intervals.ipynb #8a461b43
 def spans(x,                # a Series of lists of intervals, or one list
           shape: Shape,
           until=None):      # day at which running intervals are cut; None: they make the row unknown
     "The intervals of a column as `Spans`. 展开区间"
     row, start, end, kind, missing = _parts(x if isinstance(x, pd.Series) else [x] * shape.size)
     start, end = (days(v, "interval") if len(v) else np.array([], "M8[D]") for v in (start, end))
-    cut = shape.fill(days(until, "until"))[row] if len(row) else end
+    cut = np.maximum(shape.fill(days(until, "until"))[row], start) if len(row) else end   # a stay that starts later still lasts its first day
     end = np.where(np.isnat(end), cut, end)
     bad = np.isnat(start) | np.isnat(end) | (end < start)
     unknown = np.array(missing, bool).copy()
