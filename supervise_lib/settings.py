@@ -56,12 +56,13 @@ def _typed(name, raw, base, path):
     if kind is Path: return base / Path(raw).expanduser()
     return raw or None
 
-# %% ../notebooks/settings.ipynb #97ef06ef
+# %% ../notebooks/settings.ipynb #2b7623f5
 def settings(path: str | Path | None = None) -> Settings:  # a settings.ini; default: the one in home
     "Read settings.ini; an unknown name or a value of the wrong kind is refused. 读取设置"
     path = Path(path) if path else home() / "settings.ini"
     base, given = path.resolve().parent, {"lake": "lake", "outputs": "outputs", "key_file": str(Settings.key_file)}
     known = {f.name for f in fields(Settings)} - {"home"}
+    if path.name != "settings.ini" and not path.is_file(): raise FileNotFoundError(f"{path} is not a file; name a settings.ini 未找到设置文件")
     parser = configparser.ConfigParser(interpolation=None)
     try: parser.read(path, encoding="utf-8")
     except configparser.Error as e: raise ValueError(f"{path} could not be read: {e} 设置文件有误") from None
@@ -69,4 +70,5 @@ def settings(path: str | Path | None = None) -> Settings:  # a settings.ini; def
         for name, raw in parser.items(section):
             if name not in known: raise ValueError(f"{path}: [{section}] {name} is not a setting; known: {', '.join(sorted(known))} 未知设置")
             given[name] = raw.strip()
+    given |= {name: os.environ[variable] for name, variable in (("lake", "SUPERVISE_LAKE"), ("outputs", "SUPERVISE_OUTPUTS")) if os.environ.get(variable)}
     return Settings(home=base, **{k: _typed(k, v, base, path) for k, v in given.items()})
