@@ -74,7 +74,7 @@ class Band:
     def values(self) -> set: return _names(self.ways) | _names(self.fine_min) | _names(self.fine_max)
     def in_force(self, day: date) -> bool: return self.since <= day and (self.until is None or day <= self.until)
 
-# %% ../../notebooks/law/bandbook.ipynb #696a6c28
+# %% ../../notebooks/law/bandbook.ipynb #3a82e6cd
 def _names(parts) -> set:
     "The law values that ways or fine rules name."
     found = set()
@@ -88,6 +88,7 @@ class Fact:
     kind: str                   # flag, number, measure or text
     label: Text
     values: dict                # of a text: code -> Chinese
+    presume: bool = True        # may a caller presume it absent where it was not stated?
 
 # %% ../../notebooks/law/bandbook.ipynb #431b63a8
 def fields(path, node, what, known, need=()) -> dict:
@@ -233,7 +234,7 @@ def _ladder(path, bands):
             if below.fixed and b.fixed and (below.fixed[0] > b.fixed[0] or below.fixed[1] > b.fixed[1]):
                 raise at(b, f"is milder than band {below.id} of a lower rank; correct the months or the rank 高档次不应更轻")
 
-# %% ../../notebooks/law/bandbook.ipynb #92529f69
+# %% ../../notebooks/law/bandbook.ipynb #aa2265b3
 @dataclass(frozen=True)
 class General:
     "What holds for every charge. 各罪通用规定"
@@ -244,11 +245,12 @@ class General:
     def limits(self, law: Law, kind: str, day: date) -> dict: return {k: law.on(n, day) for k, n in self.names[kind].items()}
 
 def _fact(path, name, node):
-    got = fields(path, node, f"fact {name}", ("kind", "label", "values"), ("kind", "label"))
+    got = fields(path, node, f"fact {name}", ("kind", "label", "values", "presume"), ("kind", "label"))
     kind = _choice(path, got["kind"], f"fact {name}.kind", ("flag", "number", "measure", "text"))
     if (kind == "text") != ("values" in got): _refuse(path, node, f"fact {name}: a text needs values, and only a text has them 文本事实须列出取值")
     values = {k: _words(path, v, name) for k, _, v in _pairs(path, got["values"], name)} if kind == "text" else {}
-    return Fact(name, kind, _bilingual(path, got["label"], f"fact {name}.label"), values)
+    presume = kind in ("flag", "number") and ("presume" not in got or _bool(path, got["presume"], f"fact {name}.presume"))
+    return Fact(name, kind, _bilingual(path, got["label"], f"fact {name}.label"), values, presume)
 
 def _compose(path):
     try: node = yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader)

@@ -44,7 +44,7 @@ def _table(self: Bands) -> pd.DataFrame:
     return pa.Table.from_pylist([plain(b) for b in self.bands]).to_pandas(types_mapper=pd.ArrowDtype)
 Bands.table = property(_table)
 
-# %% ../../notebooks/law/bands.ipynb #7233ecb2
+# %% ../../notebooks/law/bands.ipynb #45e62fb6
 UNSTATED = ("unknown", "absent")
 
 def _objects(items) -> np.ndarray:
@@ -54,10 +54,10 @@ def _objects(items) -> np.ndarray:
 
 def _missing_fact(fact, n, unstated):
     "A fact nobody gave."
-    absent = unstated == "absent"
+    absent = unstated == "absent" and fact.presume
     if fact.kind == "flag": return np.full(n, -1 if absent else 0, np.int8)
     if fact.kind == "text": return np.full(n, None, object)
-    return np.full(n, -np.inf if absent and fact.kind == "number" else np.nan)
+    return np.full(n, -np.inf if absent else np.nan)
 
 def _given_fact(fact, x, shape):
     "A fact as given: a flag as -1, 0, 1; a quantity as float with NaN; a text as code or None."
@@ -131,7 +131,7 @@ def _scope(self: _Question, scope: str):
     return np.array([1 if isinstance(r, str) and r.startswith(scope) else 0 for r in self.region], np.int8)
 _Question.scope = _scope
 
-# %% ../../notebooks/law/bands.ipynb #161e04f7
+# %% ../../notebooks/law/bands.ipynb #0d21528f
 def _way(self: _Question, w: Way, rows):
     "Whether a way is open, for these rows."
     when, reached, marks, factor = _holds(self.facts, w.when, self.n), np.ones(self.n, np.int8), np.zeros(self.n, bool), 1.0
@@ -139,7 +139,7 @@ def _way(self: _Question, w: Way, rows):
     for name, low, high in w.reach:
         x, (lo, v), (hi, u) = self.facts[name], self.value(low), self.value(high)
         got = np.where(x >= np.round(hi * factor, 6), 1, np.where(x < np.round(lo * factor, 6), -1, 0))
-        reached, marks = np.minimum(reached, got.astype(np.int8)), marks | v | u
+        reached, marks = np.minimum(reached, got.astype(np.int8)), marks | ((v | u) & ~np.isneginf(x))
     out = np.minimum(when, np.where(self.scope(w.scope) == 1, reached, 0))
     if w.may == "open" or (w.may == "usual" and self.strict): out = np.minimum(out, 0)
     self.verify |= marks & rows & (when >= 0)
