@@ -31,7 +31,7 @@ class Calendar:
         i = np.where(outside, 0, i)
         return i, outside | ~self.known[i]
 
-# %% ../../notebooks/law/calendar.ipynb #d630d9c8
+# %% ../../notebooks/law/calendar.ipynb #86badfd0
 def _declared(law, name):
     "The dates (or years) declared under an optional name, from all entries."
     return [x for e in law.value(name).history for x in e.value] if name in law else []
@@ -56,7 +56,9 @@ def calendar_of(law: Law) -> Calendar:
     return Calendar(first, work, public, np.isin(d.astype("M8[Y]").astype(int) + 1970, list(years)))
 
 @lru_cache(maxsize=4)
-def default_calendar() -> Calendar: return calendar_of(default_law())
+def default_calendar() -> Calendar:
+    "The calendar in use when a function is given none."
+    return calendar_of(default_law())
 
 # %% ../../notebooks/law/calendar.ipynb #cbdb514e
 def is_workday(dates, calendar: Calendar | None = None):
