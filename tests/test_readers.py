@@ -403,3 +403,56 @@ def test_rows_in_are_rows_found_again(tmp_path_factory, keys, rows, ragged):
     stored = "".join(repr(pq.read_table(p).to_pydict()) for p in Path(folder, "lake").rglob("*.parquet"))
     assert not any(n in stored for n in (person(1), person(2), person(1)[:-1] + "9"))
     assert ingest(T, folder / "a.csv", folder / "lake", extract_date="2023-12-31", keys=keys).already
+
+
+def test_tables_without_a_natural_key(take):
+    c = contract("court_fees")
+    need = {n: "x" for n, o in c.columns.items() if o.required and not o.lineage and n != "row_id"}
+    for n, o in c.columns.items():
+        if n in need: need[n] = "340123" if o.format == "region_code" else "2023-05-06" if o.type == "date" else "1" if o.type in ("decimal", "integer") else need[n]
+        if n in need and o.values: need[n] = next(iter(o.values))
+    first = take(text([need.values(), [*need.values()]], need), table="court_fees")
+    assert first.accepted == 1 and first.quarantine == {"duplicate": 1}
+    own = take(text([["A1", *need.values()], ["A2", *need.values()]], ["行标识", *need]), "b.csv", table="court_fees")
+    assert own.accepted == 2 and {"A1", "A2"} <= set(take.rows("court_fees").row_id)
+
+
+def test_an_apostrophe_before_a_cell_is_no_content(take, keys):
+    assert take(text([row(1, person_id_no="'" + person(1), announce_date="'2023-05-06", case_no="'" + case(1))])).accepted == 1
+    got = take.rows().iloc[0]
+    assert (got.case_no, got.announce_date, got.person_id_no) == (case(1), date(2023, 5, 6), pseudonym(person(1), keys))
+
+
+def test_a_write_that_fails_leaves_nothing(take, monkeypatch):
+    take(text([row(500)]), "first.csv")
+    before = {p for p in take.folder.rglob("*") if p.is_file()}
+    def fail(*_, **__): raise OSError("no space left")
+    monkeypatch.setattr(Lake, "write", fail)
+    with pytest.raises(OSError, match="no space"): take(text([row(1, announce_date="2023年5月6日"), row(2, verdict="??")]))
+    monkeypatch.undo()
+    assert {p for p in take.folder.rglob("*") if p.is_file()} == before
+    assert take(text([row(1, announce_date="2023年5月6日"), row(2, verdict="??")])).accepted == 1
+
+
+def test_a_batch_that_was_swapped_in_but_not_recorded_is_finished_by_repeating(take, monkeypatch):
+    write = Lake.write
+    def fail(self, name, *a, **k):
+        if name == "import_batches": raise OSError("killed")
+        return write(self, name, *a, **k)
+    monkeypatch.setattr(Lake, "write", fail)
+    with pytest.raises(OSError): take(text([row(1), row(2, verdict="??")]))
+    monkeypatch.undo()
+    again = take(text([row(1), row(2, verdict="??")]))
+    assert (again.accepted, again.quarantined, again.unchanged) == (1, 1, 1) and again.before == again.after and len(take.rows("import_batches")) == 1
+
+
+def _send(args): return ingest(T, args[0], args[1], extract_date="2023-12-31", keys=Keyring(args[2])).accepted
+
+
+def test_two_deliveries_at_once_both_arrive(tmp_path, keys):
+    import multiprocessing
+    for i in (1, 2): (tmp_path / f"{i}.csv").write_text(text([row(j) for j in range(i * 100, i * 100 + 50)]), encoding="utf-8")
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(_send, [(tmp_path / f"{i}.csv", tmp_path / "lake", keys.key_file) for i in (1, 2)]) == [50, 50]
+    lake = Lake(tmp_path / "lake")
+    assert lake.rows(T) == 100 and lake.rows("import_batches") == 2

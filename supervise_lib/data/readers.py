@@ -134,7 +134,7 @@ def _sealed(part, typed):
         for rows in mark.problems.values(): mask[rows] = True
     return mask
 
-# %% ../../notebooks/data/readers.ipynb #d2bb1765
+# %% ../../notebooks/data/readers.ipynb #dacefa1b
 def _texts(columns):
     "One text per row of many columns; missing differs from empty."
     cells = [pc.fill_null(pc.cast(c, pa.large_string()), "\x00") for c in columns]
@@ -143,10 +143,12 @@ def _texts(columns):
 def _lineage(part, typed, source, legal_basis):
     "Fill the columns that ingest adds."
     c, n = part.contract, len(part.sheet)
-    own = [typed[name] for name, o in c.columns.items() if not o.lineage or name == "is_void"]
+    own = [typed[name] for name, o in c.columns.items() if name != "row_id" and (not o.lineage or name == "is_void")]
     def same(value, kind=pa.string()): return pa.repeat(pa.scalar(value, kind), n)
     typed["record_hash"] = pa.array([hashlib.sha256(t.encode()).hexdigest() for t in _texts(own)], pa.string())
-    typed["row_id"] = pa.array([hashlib.sha256(t.encode()).hexdigest()[:32] for t in _texts([same(c.name), *(typed[k] for k in c.key if k != "row_id")])])
+    key = [typed[k] for k in c.key if k != "row_id"] or [typed["record_hash"]]
+    made = pa.array([hashlib.sha256(t.encode()).hexdigest()[:32] for t in _texts([same(c.name), *key])], pa.string())
+    typed["row_id"] = pc.if_else(pc.is_valid(typed["row_id"]), typed["row_id"], made)
     typed["batch_id"], typed["source_system"] = same(part.batch), same(source)
     typed["source_row_no"] = pc.cast(pa.array(part.sheet.rows), pa.string())
     typed["extract_date"] = pc.fill_null(typed["extract_date"], pa.scalar(part.extract, pa.date32()))
@@ -287,7 +289,7 @@ def _put(path, table):
     os.replace(draft, path)
     return path
 
-# %% ../../notebooks/data/readers.ipynb #13f8e5ec
+# %% ../../notebooks/data/readers.ipynb #f5d4f8ef
 @dataclass
 class FileReport:
     "What became of one file. 单个文件的入库情况"
@@ -306,6 +308,7 @@ class FileReport:
     notes: list = field(default_factory=list)
     extract: str = ""
 
+# %% ../../notebooks/data/readers.ipynb #ce054d00
 @dataclass
 class Receipt:
     "What an ingest did; printed as a summary in the current language. 入库回执"
@@ -391,10 +394,12 @@ def _check_key(lake, keys):
         lake.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"fingerprint": keys.fingerprint}))
 
-# %% ../../notebooks/data/readers.ipynb #9bbccce7
+# %% ../../notebooks/data/readers.ipynb #182cd9eb
 _BY_FILE = Text("{0}: no extract date was given; the file's own date {1} stands for it. Give extract_date: rules take it as the day the data are complete to",
                 "{0}：未给出数据提取日期，暂用文件日期 {1}。请用 extract_date 指明，规则以其为数据截止日")
 _P2 = Text("{0} holds sensitive data (P2) and no legal basis was named; give legal_basis", "{0} 含敏感信息（P2），未注明取得依据文书，请用 legal_basis 注明")
+_CONFLICT = Text("{0} rows have the key of another row and other content; the first of each was kept. Ask the supplier which is right",
+                 "{0} 行与其他行主键相同而内容不同，均保留首行，请向提供单位核实")
 _NONE = Text("not one row was accepted; look at the quarantine before going on", "没有任何一行入库，请先查看隔离区")
 
 def _day_of_file(path): return date.fromtimestamp(path.stat().st_mtime)
@@ -436,24 +441,36 @@ def _count(receipt, p):
     if p.sheet.broken: receipt.quarantine["cells"] += len(p.sheet.broken)
     receipt.quarantine, receipt.repairs = +receipt.quarantine, +receipt.repairs
 
-# %% ../../notebooks/data/readers.ipynb #320ce22a
-def _store(receipt, parts, lake, c, keys, row):
-    "Write everything a batch leaves: side files first, then the table, then its line in import_batches."
-    _twice(parts)
-    write, replaced, counts = _against(parts, lake, c)
-    receipt.unchanged, receipt.superseded = counts["unchanged"] + counts["confirmed"], counts["superseded"]
-    if counts["superseded"]: _put(lake.folder / "_superseded" / c.name / f"{parts[-1].batch}.parquet", _old_rows(lake, c, replaced))
+# %% ../../notebooks/data/readers.ipynb #5cfff450
+def _side_files(parts, lake, c, keys, replaced, counts):
+    "What a batch leaves beside the table: replaced rows, quarantine, repairs; yields each path once it is written."
+    folder = lake.folder
+    if counts["superseded"]: yield _put(folder / "_superseded" / c.name / f"{parts[-1].batch}.parquet", _old_rows(lake, c, replaced))
     for p in parts:
         keep = ~p.sealed
         p.repairs = {k: rows[keep[rows]] for k, rows in p.repairs.items() if keep[rows].any()}
-        _put(lake.folder / "_quarantine" / c.name / f"{p.batch}.parquet", _quarantine(p, keys))
-        _put(lake.folder / "_repairs" / c.name / f"{p.batch}.parquet", _repair_log(p))
-        receipt.files.append(_report(p)); _count(receipt, p)
-    new = [p.table.filter(pa.array(mask)) for p, mask in zip(parts, write, strict=True) if mask.any()]
-    if new: lake.write(c.name, pa.concat_tables(new), how="upsert")
-    lake.write("import_batches", pd.DataFrame([row(p, f) for p, f in zip(parts, receipt.files[-len(parts):], strict=True)]).convert_dtypes(dtype_backend="pyarrow"), how="upsert")
+        yield _put(folder / "_quarantine" / c.name / f"{p.batch}.parquet", _quarantine(p, keys))
+        yield _put(folder / "_repairs" / c.name / f"{p.batch}.parquet", _repair_log(p))
 
-# %% ../../notebooks/data/readers.ipynb #3406f67c
+def _store(receipt, parts, lake, c, keys, row):
+    "Write side files, then the table, then its lines in import_batches; if anything fails before the table is swapped, nothing stays."
+    _twice(parts)
+    write, replaced, counts = _against(parts, lake, c)
+    receipt.unchanged, receipt.superseded = counts["unchanged"] + counts["confirmed"], counts["superseded"]
+    new, written = [p.table.filter(pa.array(mask)) for p, mask in zip(parts, write, strict=True) if mask.any()], []
+    try:
+        for path in _side_files(parts, lake, c, keys, replaced, counts): written.append(path)
+        reports = [_report(p) for p in parts]
+        if new: lake.write(c.name, pa.concat_tables(new), how="upsert")
+    except BaseException:
+        for path in filter(None, written): path.unlink(missing_ok=True)
+        raise
+    for p in parts: _count(receipt, p)
+    receipt.files += reports
+    lines = pd.DataFrame([row(p, f) for p, f in zip(parts, reports, strict=True)])
+    lake.write("import_batches", lines.convert_dtypes(dtype_backend="pyarrow"), how="upsert")
+
+# %% ../../notebooks/data/readers.ipynb #fe642d39
 def ingest(table: str, files, lake: Lake | str | Path,          # a table with a contract; one path or several; the lake
            region: str | None = None,                           # of all rows, where the files do not say; checked where they do
            extract_date: date | str | None = None,              # the data are complete to this day
@@ -484,6 +501,7 @@ def ingest(table: str, files, lake: Lake | str | Path,          # a table with a
             if not day and "extract_date" not in found.columns: receipt.warnings.append(_BY_FILE.format(path.name, _day_of_file(path)))
         if parts: _store(receipt, parts, lake, c, keys, lambda p, f: _batch_row(p, f, code, source, covered, complete, legal_basis))
     if parts and c.personal == "P2" and not legal_basis and "legal_basis_doc" not in parts[0].sheet.columns: receipt.warnings.append(_P2.format(c.title))
+    if receipt.quarantine["conflict"]: receipt.warnings.append(_CONFLICT.format(receipt.quarantine["conflict"]))
     if parts and not receipt.accepted: receipt.warnings.append(_NONE)
     receipt.after = lake.snapshot(table)
     return receipt

@@ -22,7 +22,7 @@ from .numerals import chinese_date, chinese_number, chinese_time, excel_date, mo
 from .regions import RegionError, region
 from ..text import Text
 
-# %% ../../notebooks/data/repairs.ipynb #49dbc92b
+# %% ../../notebooks/data/repairs.ipynb #46445e35
 KINDS = {
     "width": Text("full-width characters", "全角字符"),
     "date": Text("date in another form", "日期格式"),
@@ -38,7 +38,7 @@ KINDS = {
     "code": Text("credit code spelling", "信用代码写法"),
     "weak_code": Text("credit code with a wrong check digit, kept", "信用代码校验码不符，保留"),
     "null_word": Text("a word for nothing", "表示空值的字样"),
-    "text_formula": Text('="..." around a text', "公式包裹的文本"),
+    "text_formula": Text('="..." or an apostrophe around a text', "公式或撇号包裹的文本"),
     "spelling": Text("identity number spelling", "身份号码写法"),
     "old_number": Text("15-digit number completed", "15位号码补全"),
     "weak_identity": Text("identity number that fails its check, kept as weak", "身份号码校验不符，弱标识"),
@@ -88,7 +88,7 @@ def _each(out, cells, at, mend):
         for word in sorted(set(words) - {""}): _note(into, word, at[words == word])
     return out
 
-# %% ../../notebooks/data/repairs.ipynb #cb3d8555
+# %% ../../notebooks/data/repairs.ipynb #05e2657e
 NULLS = {"NULL", "null", "\\N", "None", "nan", "NaN", "N/A"}
 FILLERS = NULLS | {"-", "--", "—", "/", "无", "空", "不详", "未知", "暂无"}
 _errors = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"}
@@ -101,7 +101,7 @@ def _guarded(mend, nulls):
     def guarded(v):
         if v in nulls: return None, "null_word", None
         if v in _errors: return None, None, "sheet_error"
-        if m := _quoted(v): 
+        if m := _quoted(v) or re.fullmatch("'(.+)", v):
             value, kind, problem = mend(m[1].strip()) if m[1].strip() else (None, None, None)
             return value, None if problem else "text_formula", problem
         return (None, None, "formula") if _formula(v) else mend(v)
@@ -264,11 +264,11 @@ def _hashes(column, cells, keys):
     space = re.search("account|phone|contact|device|ip|subject", column.name)[0]
     return _fast(cells, "^[0-9a-f]{32,64}$", pa.string(), lambda v: (other_token(v, keys, space), "hashed", None), NULLS)
 
-# %% ../../notebooks/data/repairs.ipynb #e079997d
+# %% ../../notebooks/data/repairs.ipynb #55fa7bbf
 def _strings(column, cells, keys):
     mend = _case_no if (column.unit or "").startswith("（") else _string if column.type == "string" else lambda v: (v, None, None)
-    slow = r"[０-９Ａ-Ｚａ-ｚ]|^[=#\\]|^(null|NULL|None|nan|NaN|N/A)$" if mend is _string else r"^[=#\\]|^(null|NULL|None|nan|NaN|N/A)$"
-    if mend is _case_no: slow = r"[０-９Ａ-Ｚａ-ｚ\s]|[()\[\]【】〔〕［］]|^[=#\\]|^(null|NULL|None|nan|NaN|N/A)$"
+    odd = {_string: "[０-９Ａ-Ｚａ-ｚ]|", _case_no: r"[０-９Ａ-Ｚａ-ｚ\s]|[()\[\]【】〔〕［］]|"}.get(mend, "")
+    slow = odd + (r"^[=#\\]" if column.type == "text" else r"^[=#\\']") + r"|^(null|NULL|None|nan|NaN|N/A)$"
     out = _each(Typed(cells), cells, _where(pc.match_substring_regex(cells, slow)), _guarded(mend, NULLS))
     running = column.type == "text"
     seen = _where(pc.match_substring_regex(out.values, r"[0-9０-９]{11}|0[0-9]{2,3}-[0-9]{7}|[0-9]{4}[ -][0-9]{4}" if running else r"[0-9]{14}"))
