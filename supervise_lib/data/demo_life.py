@@ -51,20 +51,20 @@ def effective(case: Case) -> dt.date:
     "The day a judgment without appeal takes effect. 生效日"
     return case.days["served"] + DAY * 11
 
-# %% ../../notebooks/data/demo_life.ipynb #bc5fe423
+# %% ../../notebooks/data/demo_life.ipynb #e042c85f
 def earlier(world: World, dice: Dice, place: Place, person: Person, kind: str, gap: tuple, **also):
     "An earlier case of `person`, with the day of the next offence `gap` days after it was done with. 前案"
     w = dict(PRIORS[kind])
     months = dice.between(*w.pop("months"))
     last = world.as_of - DAY * 420
-    for attempt in range(60):
-        accepted = dt.date(2016, 3, 1) + DAY * dice.between(0, 1500 - 20 * attempt)
+    for attempt in range(80):
+        accepted = dt.date(2016, 3, 1) + DAY * dice.between(0, 1900)
         if kind == "minor": accepted = person.born + DAY * int(dice.spread(17.1, 17.6) * 365.25) + DAY * 150
         case = live(world, dice, {**w, "n": 1, "accepted": accepted, "person": person, "place": place, "fixed_months": months, "quiet": True, "no_prior": True, "in_past": True, **also})
         done = completion(case, case.defendants[0])
         again = done + DAY * dice.between(*gap)
-        if again < last: break
-        if attempt < 59: world.cases.remove(case)
+        if dt.date(2018, 9, 1) < again < last: break
+        if attempt < 79: world.cases.remove(case)
     return case, case.defendants[0], again
 
 # %% ../../notebooks/data/demo_life.ipynb #97cffd95
@@ -203,7 +203,7 @@ def live(world: World, dice: Dice, wish: dict | None = None) -> Case:
     world.cases.append(case)
     return case
 
-# %% ../../notebooks/data/demo_life.ipynb #8b27d2eb
+# %% ../../notebooks/data/demo_life.ipynb #f8f195be
 def _accused(world, dice, case, person, i, n, crime, path, plea, prior, w):
     "One defendant with his crimes, custody and circumstances."
     days = _shift(dice, case.days, i)
@@ -228,8 +228,8 @@ def _try(dice, case, w):
     "Trial: sentences, hearing, then recommendations that fit, property and printed dates."
     ceiling = None
     for i, d in enumerate(case.defendants):
-        sentence(dice, d, case.place.lean, _mine(i, w), None if i == 0 else max(2, ceiling - (d.role == "accessory")))
-        ceiling = d.crimes[0].sentence.months if ceiling is None else min(ceiling, d.crimes[0].sentence.months)
+        sentence(dice, d, case.place.lean, _mine(i, w), max(2, ceiling - 1) if d.role == "accessory" and ceiling else None)
+        if d.role == "principal": ceiling = min(ceiling or 999, d.crimes[0].sentence.months)
     hearing(dice, case.days, case.procedure, max(d.total.months for d in case.defendants) > 36)
     if w.get("in_court", case.days["in_court"]) != case.days["in_court"]: _other_announcement(case, w["in_court"])
     for i, d in enumerate(case.defendants): suspend(dice, d, _mine(i, w)); outlast(d, case.days["announced"])
