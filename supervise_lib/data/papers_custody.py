@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['Custody', 'custody_events', 'histories']
 
-# %% ../../notebooks/data/papers_custody.ipynb #980f9509
+# %% ../../notebooks/data/papers_custody.ipynb #f7834716
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from .charges import charge_code, charges_at
 from .numerals import chinese_number
 from .papers_dates import Moment, moments
 from .papers_heading import Person
 from .papers_text import Field, Part, Parts, Source
 
-# %% ../../notebooks/data/papers_custody.ipynb #42f92955
+# %% ../../notebooks/data/papers_custody.ipynb #2f423de0
 @dataclass(slots=True)
 class Custody:
     "One event of an accused's custody history. 羁押事件"
@@ -28,15 +29,16 @@ class Custody:
     year: int | None = None     # of the beginning, where no more is told
     days: int | None = None     # of administrative detention
     reason: str | None = None   # 因…
+    word: str = ""              # the word that names it, such as 留置
 
 _events = [("prison", r"(?:在[^，。；]{2,20}(?:监狱|看守所|管教所))?服刑|收监执行|送监|解回再审|押回"), ("designated_residence", r"指定(?:居所|地点|场所)?监视居住"), ("residential_surveillance", r"监视居住"),
-           ("bail_end", r"(?:解除|撤销|取消)取保候审"), ("bail", r"取保候审"), ("decided", r"(?:批准|决定)(?:对[^，。；]{1,10})?(?:予以|依法)?逮捕(?!执行)"), ("arrest", r"逮捕"),
+           ("bail_end", r"(?:解除|撤销|取消)取保候审"), ("bail", r"(?<!违反)取保候审(?!期间|规定)"), ("decided", r"(?:批准|决定)(?:对[^，。；]{1,10})?(?:予以|依法)?逮捕(?!执行)"), ("arrest", r"逮捕"),
            ("administrative_detention", r"(?:行政|治安)(?:处罚)?拘留"), ("judicial", r"司法拘留"), ("criminal_detention", r"刑事拘留|(?<![行政司法治安刑事先])拘留(?!所|证|通知|决定)"),
            ("compulsory_treatment", r"强制(?:隔离)?戒毒"), ("held", r"(?:现|仍)[^，。；\n]{0,6}?(?:羁押|关押|押|在押)(?:于|在|至)?|羁押[于在](?=[^，。；]{2,24}看守所)|(?:现|目前)[^，。；\n]{0,6}(?:在家|在逃|在居住地|被?取保候审|被?监视居住)"),
-           ("custody", r"(?<![先行])羁押|留置|被押|关押"), ("summons", r"传唤|拘传"), ("capture", r"抓获|捉获|查获|擒获|缉获|归案|到案|投案"),
+           ("custody", r"(?<![先行])羁押|留置|被押|关押"), ("summons", r"传唤(?!不到)|拘传"), ("capture", r"抓获|捉获|查获|擒获|缉获|归案|(?<![不未])到案|投案"),
            ("release", r"(?:刑满|期满|执行期满)?释放|执行(?:刑满|完毕|期满)|刑满"), ("convicted", r"判处|(?<!执行)判决(?!、裁定)|判刑|劳动教养|劳教|收容教[养育]|收容审查|社区戒毒|罚款|处以刑罚|不起诉|假释|减刑")]
 _event = re.compile("|".join(f"(?P<{k}>{v})" for k, v in _events))
-_case = re.compile(r"因(?:涉嫌)?本案|涉嫌|因犯[^，。；]{2,30}?罪?(?=于?[^，。；]{0,24}(?:被[^，。；]{0,20}(?:刑事拘留|逮捕|取保候审|监视居住)))|因本|为本案")
+_case = re.compile(r"因(?:涉嫌)?本案|涉嫌|因犯[^，。；]{2,30}?罪?(?=于?[^，。；]{0,24}(?:被[^，。；]{0,20}(?:刑事拘留|逮捕|取保候审|监视居住|羁押)))|因本|为本案")
 _reason = re.compile(r"因(?:涉嫌)?(?:犯有?)?([一-龥、]{1,30}?)(?=[，于被由在经\d]|$|罪)")
 
 # %% ../../notebooks/data/papers_custody.ipynb #4e6777fc
@@ -50,6 +52,14 @@ def _administrative_case(reason, codes):
     for code in codes:
         if code in reason or re.search(_acts.get(code, re.escape(code)), reason): return None
     return False
+
+# %% ../../notebooks/data/papers_custody.ipynb #a3efce1e
+_suspected = re.compile(r"涉嫌(?:犯有?)?|因犯")
+
+def _other_charge(t, a, b, codes):
+    "Do the suspicions named in t[a:b] share nothing with this case's charges?"
+    named = {charge_code(n) for m in _suspected.finditer(t, a, b) for n, *_ in charges_at(t[:b], m.end(), known_only=True)}
+    return bool(named and codes and not named & set(codes))
 
 # %% ../../notebooks/data/papers_custody.ipynb #ba52fb7f
 _clause_end = re.compile(r"[。；\n]")
@@ -65,7 +75,7 @@ def _clauses(t, a, b):
         at = m.end()
     if at < b: yield at, b
 
-# %% ../../notebooks/data/papers_custody.ipynb #efda3389
+# %% ../../notebooks/data/papers_custody.ipynb #3c9772ae
 def _event_of(s, m, kind, when, clause_at, clause, same, codes):
     t, a, b = s.t, m.start(), m.end()
     reason = None
@@ -79,7 +89,7 @@ def _event_of(s, m, kind, when, clause_at, clause, same, codes):
     if days and when and when.day: to = when.day + timedelta(days - 1)
     start = min(when.start, a) if when and when.start >= clause_at else a
     carried_out = kind != "arrest" or not m["decided"]
-    return Custody(kind, when.day if when else None, to, same, bool(when and when.day and carried_out), s.field(t[start:b], start, b), when.year if when else None, days, reason)
+    return Custody(kind, when.day if when else None, to, same, bool(when and when.day and carried_out), s.field(t[start:b], start, b), when.year if when else None, days, reason, m[0])
 
 def _sentence(s, a, b, told):
     "The events of one sentence as (match, kind, date, new dates, after 因本案?), and where 因本案 stands."
@@ -100,7 +110,7 @@ def _sentence(s, a, b, told):
         end = m.end()
     return found, case
 
-# %% ../../notebooks/data/papers_custody.ipynb #0e1b39fb
+# %% ../../notebooks/data/papers_custody.ipynb #31d0111b
 def custody_events(s: Source, a: int, b: int, codes: list[str] = ()) -> list[Custody]:
     "The custody events told in a stretch of the heading, prior records left out; `codes` are the charges of this case. 羁押经过"
     t, found, same = s.t, [], False
@@ -111,10 +121,10 @@ def custody_events(s: Source, a: int, b: int, codes: list[str] = ()) -> list[Cus
         kinds = {k for _, k, *_ in events}
         prior = "convicted" in kinds or re.search(r"刑满|曾因", t[x:y])
         verdict_at = next((m.start() for m, k, *_ in events if k == "convicted"), b)
-        if case and (not prior or case.start() < verdict_at and not t.startswith("曾", x)): same = True
+        if case and (not prior or case.start() < verdict_at and not t.startswith("曾", x)): same = None if _other_charge(t, x, y, codes) else True
         for m, kind, when, new, after_case in events:
             if kind in ("convicted", "bail_end"): 
-                if kind == "bail_end" and same: found.append(_event_of(s, m, "release", when, x, t[x:y], True, codes))
+                if kind == "bail_end" and same is not False: found.append(_event_of(s, m, "release", when, x, t[x:y], same, codes))
                 continue
             if kind == "held":
                 if "在家" in m[0] or "在居住地" in m[0] or "在逃" in m[0]: found.append(Custody("release", None, None, True, False, s.field(m[0], *m.span()))); continue
@@ -122,10 +132,10 @@ def custody_events(s: Source, a: int, b: int, codes: list[str] = ()) -> list[Cus
                 if m[0][0] in "现仍目" or not new: found.append(Custody("held", None, None, True, True, s.field(m[0], *m.span()))); continue
                 kind = "custody"
             if kind == "prison": found.append(_event_of(s, m, kind, when if "回" in m[0] else None, x, t[x:y], None, codes)); continue
-            of_case = same and (not prior or after_case and m.start() < verdict_at)
-            if kind in ("administrative_detention", "compulsory_treatment", "judicial") or of_case:
+            of_case = same if not prior or after_case and m.start() < verdict_at else False
+            if kind in ("administrative_detention", "compulsory_treatment", "judicial") or of_case is not False:
                 group = new if len(new) > 1 and _enumerated(t, new, m) else [when]
-                found += [_event_of(s, m, kind, w, x, t[x:y], of_case or None, codes) for w in group]
+                found += [_event_of(s, m, kind, w, x, t[x:y], of_case, codes) for w in group]
     return found
 
 def _enumerated(t, new, m):
