@@ -50,23 +50,25 @@ def commuted_end(start, years, months, cut_months):
     end = _end(shape.fill(day_numbers(start, "start")), left // 12, left % 12, 0)
     return shape.dates(np.where(no_y | no_m | no_cut | (left < 0), NAT, end))
 
-# %% ../../notebooks/law/sentences.ipynb #27dc6b0e
+# %% ../../notebooks/law/sentences.ipynb #04bdad45
 CUSTODY = ("", "detain", "arrest", "detention", "prison")
 OTHER = {"retention": "offset_retention", "residence_designated": "offset_residence", "administrative_detention": "apl_offset", "revocation_arrest": "offset_revocation_arrest"}
 FREE = ("bail", "residence", "summons", "community_correction", "temporary_outside", "compulsory_drug_rehab")
 PENALTIES = ("fixed", "detention", "control")
 
-def _ratio(law, kind, penalty, on, size):
+def _ratio(law, kind, penalty, on, shape):
     "Days of the penalty per day of a kind of stay, per row; NaN where the law gives none."
     suffix = {"fixed": "fixed", "detention": "fixed", "control": "control"}
-    out = np.full(size, np.nan)
+    out = np.full(shape.size, np.nan)
     for p in PENALTIES:
         at = penalty == p
         if not at.any(): continue
         if kind == "custody": name = f"offset_{p}"
         elif OTHER[kind] in ("apl_offset", "offset_revocation_arrest"): name = OTHER[kind] if p != "control" else None
         else: name = f"{OTHER[kind]}_{suffix[p]}"
-        if name: out[at] = law.on(name, pd.Series(on[at], dtype="datetime64[s]")).to_numpy(dtype="float64", na_value=np.nan)
+        if not name: continue
+        asked = pd.Series(np.where(at, on, NAT).astype("M8[s]"), index=shape.index)    # all rows, so that the trail knows whose value was read
+        out[at] = law.on(name, asked).to_numpy(dtype="float64", na_value=np.nan)[at]
     return out
 
 # %% ../../notebooks/law/sentences.ipynb #32ea4a1b
@@ -105,7 +107,7 @@ def _deducted(parts, ratios, before):
         counted, released = n, out
     return low, high
 
-# %% ../../notebooks/law/sentences.ipynb #0330205d
+# %% ../../notebooks/law/sentences.ipynb #97f012bb
 def deducted_days(custody,          # per person: list of (from, to, kind), both days included
                   penalty,          # fixed, detention or control
                   on,               # day of the judgment: the law of that day decides the ratios
@@ -116,7 +118,7 @@ def deducted_days(custody,          # per person: list of (from, to, kind), both
     kinds, day = _penalty(penalty, shape), shape.fill(day_numbers(on, "on"))
     parts, unknown = _split(spans(custody, shape))
     limit = np.full(shape.size, np.datetime64("9999-12-31")) if before is None else shape.fill(day_numbers(before, "before"))
-    ratios = {k: _ratio(law, "custody" if k == "custody" else k, kinds, day, shape.size) for k in parts}
+    ratios = {k: _ratio(law, "custody" if k == "custody" else k, kinds, day, shape) for k in parts}
     _, high = _deducted(parts, ratios, np.where(np.isnat(limit), np.datetime64("9999-12-31"), limit))
     return shape.floats(np.nan_to_num(high), unknown | np.isnan(high) | ~np.isin(kinds, PENALTIES))
 
@@ -158,7 +160,7 @@ def _range(anchor, parts, ratios, full, term, plain):
     bad = unknown | np.isnat(anchor)
     return np.where(bad, NAT, earliest), np.where(bad, NAT, latest), np.where(bad, NAT, first), low, high
 
-# %% ../../notebooks/law/sentences.ipynb #01a09710
+# %% ../../notebooks/law/sentences.ipynb #b0fc01df
 def check_dates(start_printed, end_printed,
                 years, months, days,    # the term as pronounced
                 penalty,                # fixed, detention or control
@@ -179,7 +181,7 @@ def check_dates(start_printed, end_printed,
     kinds, term = _penalty(penalty, shape), _term(shape, years, months, days)
     judged = np.where(np.isnat(judged), commit, judged)
     parts, unknown = _split(spans(custody, shape, until=np.fmax(np.fmax(judged, commit), printed)))
-    ratios = {k: _ratio(law, k, kinds, judged, shape.size) for k in parts}
+    ratios = {k: _ratio(law, k, kinds, judged, shape) for k in parts}
     unknown = unknown | term[3] | np.isnat(judged) | ~np.isin(kinds, PENALTIES)
     return _verdict(shape, printed, ended, judged, commit, kinds, term[:3], parts, ratios, unknown)
 
