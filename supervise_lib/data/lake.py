@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['SQL', 'Lake', 'write', 'table', 'fetch', 'close', 'verify']
 
-# %% ../../notebooks/data/lake.ipynb #b6052214
-import os, tempfile
+# %% ../../notebooks/data/lake.ipynb #7e3b7dd8
+import ctypes, hashlib, os, tempfile, weakref
 from pathlib import Path
 
 from . import regions as places
 from .contracts import contract
-from .snapshots import LakeError, Snapshot, by_region, canonical, check_keys, commit, key_texts, read_snapshot, rows_of, writing
+from .snapshots import (LakeError, Snapshot, by_region, canonical, check_keys, commit, content_hash, cure, key_texts, read_snapshot,
+                                          rows_of, writing)
 
 # %% ../../notebooks/data/lake.ipynb #b84c76e0
 def _upsert(old, new, parts, keys, c):
@@ -122,7 +123,16 @@ def _select(state, codes, c):
 
 def _quoted(name): return f'"{name}"'
 
-# %% ../../notebooks/data/lake.ipynb #cbb9483d
+# %% ../../notebooks/data/lake.ipynb #af85e43a
+_open = weakref.WeakValueDictionary()   # by id: Ibis holds two connections with the same options for equal
+
+def _hold():
+    "In a forked process: never let go of what was inherited."
+    for con in list(_open.values()): ctypes.pythonapi.Py_IncRef(ctypes.py_object(con))
+
+if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_hold)
+
+# %% ../../notebooks/data/lake.ipynb #1ea6862e
 def _connection(lake):
     "The DuckDB connection of this process."
     if lake._con and lake._con[0] == os.getpid(): return lake._con[1]
@@ -130,12 +140,18 @@ def _connection(lake):
     options = {"threads": lake.threads, "autoinstall_known_extensions": False, "temp_directory": str(Path(tempfile.gettempdir()) / f"supervise-{os.getpid()}")}
     if lake.memory: options["memory_limit"] = lake.memory
     lake._con, lake._views = (os.getpid(), ibis.duckdb.connect(**options)), {}
+    _open[id(lake._con[1])] = lake._con[1]
     return lake._con[1]
+
+def _view(lake, name, region, state, c):
+    "A view's name; no two lakes share one, so an expression over two lakes fails rather than reads one of them twice."
+    mark = hashlib.sha256(f"{lake.folder.resolve()} {state.id} {c.hash}".encode()).hexdigest()[:10]
+    return "_".join(filter(None, [name, region, mark]))
 
 def table(self: Lake, name: str, region: str | None = None):
     "A table as an Ibis table, all columns in contract types, empty if nothing was delivered; of one region and those below. 读表"
     c, state, codes = contract(name), self.state(name), _codes(self, name, region)
-    con, view = _connection(self), "_".join(filter(None, [name, region and places.region(region).code, state.id and state.id[:6], c.hash[:6]]))
+    con, view = _connection(self), _view(self, name, region and places.region(region).code, state, c)
     if view in self._views: return self._views[view][0]
     if codes and not state.file(codes[0]).parent.parent.is_dir():
         raise LakeError(f"snapshot {state.id} of {name} was replaced and removed since this lake was opened; call lake.refresh() 快照已过期")
@@ -184,13 +200,12 @@ def close(self: Lake):
 
 Lake.close = close
 
-# %% ../../notebooks/data/lake.ipynb #1984cc1f
+# %% ../../notebooks/data/lake.ipynb #620379ce
 def verify(self: Lake, name: str):
     "Read a table's files again; one that is damaged, or not what was written, is refused by name. 校验"
-    from supervise_lib.data.snapshots import content_hash
     state, key = self.state(name), contract(name).key
     for code, part in state.partitions.items():
         if content_hash(rows_of(state, code), key) == part.hash: continue
-        raise LakeError(f"{state.file(code)}: its content is not what was written; ingest region {code} of {name} again 文件内容与写入时不符")
+        raise LakeError(f"{state.file(code)}: its content is not what was written; {cure(state, code)} 文件内容与写入时不符")
 
 Lake.verify = verify

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LakeError', 'canonical', 'key_texts', 'check_keys', 'by_region', 'in_order', 'content_hash', 'Partition', 'Snapshot',
-           'read_snapshot', 'rows_of', 'writing', 'commit']
+           'read_snapshot', 'cure', 'rows_of', 'writing', 'commit']
 
 # %% ../../notebooks/data/snapshots.ipynb #f4815ba0
 import hashlib, json, os, re, shutil, time
@@ -20,7 +20,7 @@ from .regions import NATION
 class LakeError(RuntimeError):
     "The lake cannot do what was asked; says why and what to do. 数据湖错误"
 
-# %% ../../notebooks/data/snapshots.ipynb #a95050de
+# %% ../../notebooks/data/snapshots.ipynb #054f694a
 def _refuse(kind, t):
     "Why values of Arrow type `t` may not become a contract `kind`, or None."
     import pyarrow.types as is_
@@ -38,8 +38,10 @@ def _cast(values, column, table):
     if pa.types.is_dictionary(values.type): values = values.cast(values.type.value_type)
     why = _refuse(column.type, values.type)
     if not why:
-        try: values = values.cast(column.arrow, safe=True)
+        try: before, values = values, values.cast(column.arrow, safe=True)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as e: why = str(e)
+    if not why and column.type == "date" and pa.types.is_timestamp(before.type) and not values.cast(before.type).equals(before):
+        why = "some of the times are not midnight, and a day has no hour"
     if why: raise LakeError(f"{table}.{column.name}: {values.type} cannot be kept as {column.type}: {why} 字段类型不符")
     if column.type != "decimal": return values
     return pc.add(pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values), 0.0)
@@ -149,7 +151,7 @@ class Snapshot:
         parts = [(c, self.partitions[c].hash) for c in sorted(self.partitions if codes is None else codes)]
         return hashlib.sha256(json.dumps([self.table, parts]).encode()).hexdigest()
 
-# %% ../../notebooks/data/snapshots.ipynb #ddcb6050
+# %% ../../notebooks/data/snapshots.ipynb #381e6313
 def read_snapshot(folder: Path) -> Snapshot:  # a table's folder in the lake
     "The snapshot the pointer names; an empty one if nothing was ever written."
     pointer = folder / "current.json"
@@ -161,13 +163,18 @@ def read_snapshot(folder: Path) -> Snapshot:  # a table's folder in the lake
         raise LakeError(f"{pointer}: not readable ({e!r}); copy the snapshot.json of the newest folder beside it over it, "
                         "or ingest the table again 指针文件损坏") from None
 
+def cure(snapshot, code):
+    "What to do about a damaged partition."
+    regions = "" if code == NATION else f", regions=['{code}']"
+    return f"restore the file from a backup, or write its rows anew: lake.write('{snapshot.table}', rows{regions})"
+
 def rows_of(snapshot, code, columns=None):
     "A partition's rows as an Arrow table; some columns or all."
     import pyarrow as pa, pyarrow.parquet as pq
     path = snapshot.file(code)
     try: return pq.read_table(path, columns=columns, partitioning=None)
     except (OSError, pa.ArrowException) as e:
-        raise LakeError(f"{path}: not readable ({e}); ingest region {code} of {snapshot.table} again or restore the file from a backup 数据文件损坏") from None
+        raise LakeError(f"{path}: not readable ({e}); {cure(snapshot, code)} 数据文件损坏") from None
 
 # %% ../../notebooks/data/snapshots.ipynb #ff616cd2
 def _try_lock(f):
@@ -215,20 +222,25 @@ def _put_part(rows, path):
     import pyarrow.parquet as pq
     pq.write_table(rows, path, compression="zstd"); _flush(path)
 
-# %% ../../notebooks/data/snapshots.ipynb #79569e9c
+# %% ../../notebooks/data/snapshots.ipynb #6b7ec3a6
 def _fill(folder, old, parts, contract, same_columns):
-    "Write or link every partition into `folder`; returns code -> Partition. A part is rows, or None for the old one as it is."
-    out = {}
+    "Write or link every partition into `folder`; returns code -> Partition and whether any was written. A part is rows, or None for the old one."
+    out, written = {}, False
     for code, rows in parts.items():
         was, path = old.partitions.get(code), folder / f"region_code={code}" / "part.parquet"
         path.parent.mkdir()
         if rows is None and not same_columns: rows = canonical(rows_of(old, code), contract)
         if rows is not None: rows = in_order(rows, contract.key)
         now = Partition(rows.num_rows, _digest(rows)) if rows is not None else was
-        if now == was and same_columns: _link(old.file(code), path)
-        else: _put_part(rows, path)
+        if now == was and same_columns and (rows is None or _intact(old, code)): _link(old.file(code), path)
+        else: _put_part(rows, path); written = True
         out[code] = now
-    return out
+    return out, written
+
+def _intact(snapshot, code):
+    "Does the file still hold what was written? Rows delivered anew replace a damaged file rather than link to it."
+    try: return _digest(rows_of(snapshot, code)) == snapshot.partitions[code].hash
+    except LakeError: return False
 
 def commit(old: Snapshot, parts: dict, contract: Contract, keep: int, grace: float) -> Snapshot:
     "Make `parts` the table's state and swap it in; the lock must be held. 原子替换"
@@ -236,8 +248,8 @@ def commit(old: Snapshot, parts: dict, contract: Contract, keep: int, grace: flo
     new, number = old.folder / ".new", 1 + max([_number(p) for p in _snapshots(old.folder)], default=0)
     try:
         shutil.rmtree(new, ignore_errors=True); new.mkdir()
-        partitions = _fill(new, old, parts, contract, old.columns == columns)
-        if partitions == old.partitions and old.columns == columns: shutil.rmtree(new); return old
+        partitions, written = _fill(new, old, parts, contract, old.columns == columns)
+        if old.id and not written and partitions == old.partitions: shutil.rmtree(new); return old
         made = Snapshot(old.table, f"{number:06d}", old.folder, partitions, columns)
         made = replace(made, id=f"{number:06d}-{made.hash()[:8]}")
         _publish(new, made)
