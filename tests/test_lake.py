@@ -66,8 +66,9 @@ def test_delivered_empty_is_not_the_same_as_not_delivered(lake):
 
 
 def test_columns_not_given_are_missing_and_all_types_are_the_contracts(lake):
-    lake.write(NAME, stays())
+    lake.write(NAME, stays(source_system=float("nan"), is_void=None, valid_to=pd.NaT))
     got = lake.fetch(lake.table(NAME))
+    assert got.source_system.isna().all() and got.is_void.isna().all()
     assert got.dtypes.to_dict() == contract(NAME).dtypes
     assert got.valid_to.isna().all() and got.row_id.isna().all()
 

@@ -20,7 +20,7 @@ from .regions import NATION
 class LakeError(RuntimeError):
     "The lake cannot do what was asked; says why and what to do. 数据湖错误"
 
-# %% ../../notebooks/data/snapshots.ipynb #054f694a
+# %% ../../notebooks/data/snapshots.ipynb #d49b515b
 def _refuse(kind, t):
     "Why values of Arrow type `t` may not become a contract `kind`, or None."
     import pyarrow.types as is_
@@ -35,6 +35,7 @@ def _refuse(kind, t):
 def _cast(values, column, table):
     "Values in the column's type; NaN is missing and -0 is 0, so that equal content has equal bytes."
     import pyarrow as pa, pyarrow.compute as pc
+    if values.null_count == len(values): return pa.nulls(len(values), column.arrow)
     if pa.types.is_dictionary(values.type): values = values.cast(values.type.value_type)
     why = _refuse(column.type, values.type)
     if not why:
