@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['CIRCUMSTANCES', 'LONGEST_SPAN', 'Circumstance', 'claimed', 'judged', 'offence_amount', 'offence_dates']
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #49407831
+# %% ../../notebooks/data/papers_circumstances.ipynb #5fdcf1c6
 import re
 from dataclasses import dataclass
 
+from .numerals import money
+from .papers_dates import moments
 from .papers_text import Field, Part, Parts, Source
 
 # %% ../../notebooks/data/papers_circumstances.ipynb #7e67d83b
@@ -138,10 +140,7 @@ def judged(s: Source, p: Parts, names: list[str]) -> list[Circumstance]:
 
 _DENIABLE = {"surrender", "confession", "merit", "major_merit", "recidivist", "drug_repeat", "principal", "accessory", "coerced", "attempt", "discontinuation", "plea", "mental", "victim_fault", "forgiven"}
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #2df8a8fb
-from .numerals import money
-from .papers_dates import moments
-
+# %% ../../notebooks/data/papers_circumstances.ipynb #62ad9de2
 _total_amount = re.compile(r"(?:共计|合计|总计|累计|总价值|价值共计|数额共计|共)(?:价值)?(?:约)?(?:人民币)?([0-9][0-9.，]*万?元|[一二三四五六七八九十百千万两]{2,14}元)")
 _begins_fact = re.compile(r"(?:^|[\n。：，；]|\d、|）|、)(?:[一二三四五六七八九十]{0,3}[、．.])?(?:于)?$")
 

@@ -69,7 +69,7 @@ def private_prosecutor(s: Source, p: Parts) -> Field | None:
     m = _private.search(s.t, p.head.start, min(p.procedure.end, p.head.start + 3000))
     return s.field(m[1], *m.span(1)) if m else None
 
-# %% ../../notebooks/data/papers_heading.ipynb #f4efe1bc
+# %% ../../notebooks/data/papers_heading.ipynb #b04c382b
 _ROLE = r"(?:原审|一审|原)?(?:上诉人|被上诉人|抗诉人|被告人|被告单位|罪犯)"
 _BRACKET = r"（(?:原审|一审|原)[^）\n]{0,16}被告[^）\n]{0,16}）"
 ACCUSED = rf"(?:{_ROLE}(?:暨|、|及)?(?:原审)?(?:附带民事(?:公益)?诉讼)?(?:被告人|被告单位|被告)?(?:{_BRACKET})?)"
@@ -77,7 +77,7 @@ _opening = re.compile(rf"(?:^|(?<=[。\n；]))({ACCUSED})[：:]?(?:自报|化名
 _not_name = re.compile(r"因|被控|犯|及其|的|对|辩护|等|一案|均|于\d|提出|认为|到庭|不服")
 _sex = re.compile(r"[，、（。](男|女)(?:性)?[，。、）\n]")
 _birth = re.compile(rf"(?:出生于|生于|[，。）])?({DAY})(?:出?生|（公历）出生)|(?:出生日期|生于|出生于|出生)[：，]?({DAY})")
-_id = re.compile(r"(?:身份(?:证|号)[号码证件]{0,5}|公民身份(?:号码|证号码?))[为是：:]{0,2}(P[A-Z2-7]{24}|\d{17}[\dXx])|\b(P[A-Z2-7]{24})\b")
+_id = re.compile(r"(?:身份(?:证|号)[号码证件]{0,5}|公民身份(?:号码|证号码?))[为是：:]{0,2}([PW][A-Z2-7]{24}|\d{17}[\dXx])|\b([PW][A-Z2-7]{24})\b")
 
 @dataclass(slots=True)
 class Person:
@@ -113,7 +113,7 @@ def people(s: Source, p: Parts) -> list[Person]:
     for a, b in zip(found, found[1:]): a.part = Part(a.part.start, b.part.start)
     return [_details(s, x) for x in found]
 
-# %% ../../notebooks/data/papers_heading.ipynb #8e22d8a9
+# %% ../../notebooks/data/papers_heading.ipynb #8afd4b14
 @dataclass(slots=True)
 class Accusation:
     "A charge the prosecution laid, with the names it was laid against (empty: all). 指控罪名"
@@ -140,9 +140,17 @@ def _in_sentence(s, a, b, names):
             found += [Accusation(s.field(n, x, y), who) for n, x, y in listed]
             at = listed[-1][2]
         else: at = m.end()
+    return found or _after_names(s, a, b, names)
+
+def _after_names(s, a, b, names):
+    "指控被告人甲滥用职权、被告人乙玩忽职守罪: the charge follows the name without a verb."
+    found, t = [], s.t
+    for n in names:
+        i = t.find(n, a, b)
+        if i >= 0 and (listed := charges_at(t[:b], i + len(n), known_only=True)): found += [Accusation(s.field(c, x, y), (n,)) for c, x, y in listed]
     return found
 
-# %% ../../notebooks/data/papers_heading.ipynb #b77de176
+# %% ../../notebooks/data/papers_heading.ipynb #61568bcd
 _bare = re.compile(r"(?:被控|指控|被告人[^，。犯]{1,40}?|原审被告人[^，。犯]{1,40}?|涉嫌)([一-龥、（）]{2,40})(?:罪)?一案")
 
 def _without_verb(s, a, b, names):
@@ -160,9 +168,11 @@ def accusations(s: Source, p: Parts, names: list[str]) -> list[Accusation]:
     "The charges of the indictment as the procedural paragraph announces them. 起诉罪名"
     t, found = s.t, []
     m = _accuse.search(t, p.procedure.start, p.procedure.end)
+    second = re.compile(r"[^。\n]{0,120}?起诉书[^。\n]{0,8}指控").search(t, m.end(), p.procedure.end) if m and "一案" in t[m.start():m.start() + 60] else None
     if m:
-        a = p.procedure.start
-        end = next((x.end() for x in [re.compile(r"提起公诉|一案|。|提起控诉|提起自诉").search(t, m.start(), p.procedure.end)] if x), p.procedure.end)
+        a = second.start() if second else p.procedure.start
+        m = second or m
+        end = next((x.end() for x in [re.compile(r"提起公诉|一案|。|提起控诉|提起自诉").search(t, m.end() if second else m.start(), p.procedure.end)] if x), p.procedure.end)
         found = _in_sentence(s, a, end, names) or _without_verb(s, a, p.procedure.end, names) 
     for m in re.compile(r"(?:追加|补充|变更)起诉").finditer(t, p.procedure.start, p.procedure.end):
         stop = t.find("。", m.end(), p.procedure.end)
@@ -172,8 +182,8 @@ def accusations(s: Source, p: Parts, names: list[str]) -> list[Accusation]:
         found += [x for x in more if (x.charge.value, x.names) not in known]
     return found
 
-# %% ../../notebooks/data/papers_heading.ipynb #907d53a3
-_indictment_no = re.compile(r"(?:以|，|院)([一-龥]{1,20}?(?:（(?:19|20)\d\d）)[^，。\n]{0,12}?\d+号)(?:起诉书|号起诉书|《起诉书》|刑事起诉书|的?起诉)")
+# %% ../../notebooks/data/papers_heading.ipynb #c9c3c8c6
+_indictment_no = re.compile(r"(?:以|，|院)([一-龥]{1,20}?(?:（(?:19|20)\d\d）)[^，。\n]{0,12}?\d+号)(?:起诉书|号起诉书|《起诉书》|刑事起诉书|的?起诉|指控)")
 _filed = re.compile(rf"(?:于)?({DAY})(?:[^。\n]{{0,60}}?)(?:向本院)?提起公诉")
 _hearing = re.compile(rf"({DAY})?[^。\n]{{0,60}}?(?:公开|不公开|依法)?(?:[（(][^）]*[）)])?开庭")
 _ways = [("fast", "速裁程序"), ("summary", "简易程序"), ("ordinary", "普通程序")]

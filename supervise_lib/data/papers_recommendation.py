@@ -14,7 +14,7 @@ from .numerals import Term, chinese_number, chinese_term, money
 from .papers_text import Field, Part, Parts, Source
 from .papers_verdict import KINDS
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #af4f2aa9
+# %% ../../notebooks/data/papers_recommendation.ipynb #64dfda77
 _n = r"[0-9零〇一二三四五六七八九十两壹贰叁肆伍陆柒捌玖拾]{1,4}"
 LENGTH = rf"(?:半年|{_n}年半|{_n}年(?:[零又]?{_n}个?月)?(?:[零又]?{_n}[日天])?|{_n}个月(?:[零又]?{_n}[日天])?|{_n}[日天])"
 _kind = "(?:有期徒刑|拘役|管制|无期徒刑)"
@@ -26,17 +26,18 @@ _range = re.compile(rf"(?P<a>{LENGTH})(?:的?{_kind})?{_above}?[，、]?(?:的)?
                     rf"|(?P<g>{LENGTH})的?{_kind}?(?:以下|以内)"
                     rf"|(?P<h>{LENGTH})(?!\s*(?:左右|{_above}|执行|以来|期间))")
 
-_masked = re.compile(r"[×xX*＊]|某[年月个]")
+_masked = re.compile(r"(?:[×xX*＊]{1,4}|某)(?:年|个月|月|日)?(?:以上|以下)?(?:的?(?:有期徒刑|拘役|管制))?(?:至|到|-|—)$")
+_masked_on = re.compile(r"(?:至|到|-|—)?[×*＊]|(?:至|到|-|—)[xX某]")
 
 def months(term: Term | None) -> int | None:
     "Whole months of a term; days are dropped. 月数"
     return None if term is None else term.years * 12 + term.months
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #1a217ce0
+# %% ../../notebooks/data/papers_recommendation.ipynb #05090ea8
 def term_range(text: str) -> tuple[Term, Term, int, int] | None:
     "The first range of length in a text: low, high, start, end. 刑期幅度"
     m = _range.search(text)
-    if not m or _masked.search(text, max(0, m.start() - 12), m.start()) or _masked.match(text, m.end()): return None
+    if not m or _masked.search(text[max(0, m.start() - 12):m.start()]) or _masked_on.match(text, m.end()): return None
     if m["e"]:
         low, high = (chinese_term(m[g] + m["unit"]) for g in ("e", "f"))
     elif m["g"]: low, high = Term(0, 0, 0), chinese_term(m["g"])
@@ -44,7 +45,7 @@ def term_range(text: str) -> tuple[Term, Term, int, int] | None:
     if low is None or high is None or (low.years * 360 + low.months * 30 + low.days > high.years * 360 + high.months * 30 + high.days): return None
     return low, high, *m.span()
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #7e0305b6
+# %% ../../notebooks/data/papers_recommendation.ipynb #e8e2f69f
 @dataclass(slots=True)
 class Recommendation:
     "A sentence the procuratorate recommended. 量刑建议"
@@ -68,8 +69,9 @@ _penal = re.compile(r"有期徒刑|拘役|管制|无期|死刑|罚金|缓刑|免
 
 _answered = re.compile(r"[，]?(?:本院|本庭|法院|均|应|可|依法|的)*(?:不?予|适当|不当|采纳|符合|合法|合理|认为)")
 
-def _by_prosecution(t, a, at):
-    "Is the nearest speaker before t[at] the prosecution?"
+def _by_prosecution(t, a, at, own=None):
+    "Is the nearest speaker before t[at] the prosecution? `own`: how the paper's author calls itself, where it is the prosecution."
+    if own and own.search(t, max(a, at - 600), at): return True
     last = None
     for m in _speaker.finditer(t, max(a, at - 600), at): last = m
     return bool(last and last["p"])
@@ -106,7 +108,7 @@ def _one(s, a, b, names):
     return Recommendation(s.field(text, a, b), names, kind, low, high, s.field((low, high), a + found[2], a + found[3]) if found else None,
                           suspended, probation, _fines(text), "决定执行" in head)
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #fe665d25
+# %% ../../notebooks/data/papers_recommendation.ipynb #cf8e31b0
 _sentence_end = re.compile(r"[。；\n]")
 _for = re.compile(r"(?:分别)?对(?:被告人|被告单位|上诉人)?|判处被告人|被告人")
 
@@ -122,7 +124,7 @@ def _pieces(t, a, b, names):
     ends = [g[0] for g in groups[1:]] + [b]
     return [(a if k == 0 else g[0], e, tuple(g[2])) for k, (g, e) in enumerate(zip(groups, ends))]
 
-def recommendations(s: Source, p: Parts, names: list[str]) -> list[Recommendation]:
+def recommendations(s: Source, p: Parts, names: list[str], own: re.Pattern | None = None) -> list[Recommendation]:
     "Every recommendation of the procuratorate the judgment tells, in order. 量刑建议"
     t, found, done = s.t, [], p.procedure.start
     for m in _propose.finditer(t, p.procedure.start, p.verdict.start):
@@ -135,7 +137,7 @@ def recommendations(s: Source, p: Parts, names: list[str]) -> list[Recommendatio
         backwards = t.startswith("量刑", m.start() - 2) or m[0] != "建议"       # 对被告人甲判处拘役三个月的量刑建议, 量刑意见
         if backwards and _penal.search(t, back, m.start()) and not term_range(t[begin:stop].split("，")[0]): begin, stop = back, m.start() - (2 if t.startswith("量刑", m.start() - 2) else 0)
         text = t[begin:stop]
-        if _answered.match(text) or not _penal.search(text) or not _by_prosecution(t, p.procedure.start, m.start()): continue
+        if _answered.match(text) or not _penal.search(text) or not _by_prosecution(t, p.procedure.start, m.start(), own): continue
         found += [_one(s, x, y, who) for x, y, who in _pieces(t, begin, stop, names)]
         done = max(stop, m.end())
     last = s.place(max(t.rfind("本院认为", p.view.start, p.verdict.start), p.view.start), p.verdict.start)[0] if p.view.end > p.view.start else len(s.original)

@@ -100,8 +100,9 @@ class Parts:
         "How many parts are there: at least four in a document that was understood."
         return sum(p.end > p.start for p in (self.head, self.procedure, self.story, self.findings, self.view, self.verdict, self.tail))
 
-# %% ../../notebooks/data/papers_text.ipynb #252b7267
+# %% ../../notebooks/data/papers_text.ipynb #2b95b70d
 _verdict_words = ("判决如下", "裁定如下", "判处如下", "决定如下")
+_story = re.compile(r"(?<=[。\n])(?:公诉机关|[一-龥]{2,30}检察院)(?:起诉)?指控[：，称]")
 _verdict_short = re.compile(r"(?:之|的)?规定[，,]?(?:特|依法)?(?:作出如下)?判决[：，]")
 _after_verdict = re.compile(r"如不服本|本(?:判决|裁定)为终审|本(?:判决|裁定)书?自(?:宣告|送达)|本裁定(?:送达|为)|\n(?:代理|助理)?审判[长员判]|审判长|\n(?:（代）)?书记员|\n附[：相录件本]")
 _closed = re.compile(r"审理终结。?|评议终结。?")
@@ -118,7 +119,7 @@ def _verdict(t):
     end = m.start() if m else len(t)
     return Part(start, end), Part(end, len(t))
 
-# %% ../../notebooks/data/papers_text.ipynb #4e0bdd0a
+# %% ../../notebooks/data/papers_text.ipynb #6cac9571
 def _procedure_start(t, start, end):
     for m in re.finditer(r"[^。\n]+", t[start:end]):
         if (p := _procedure.match(m[0])) and "不起诉" not in p[0]: return start + m.start()
@@ -129,7 +130,7 @@ def parts(t: str, title_end: int = 0) -> Parts:
     verdict, tail = _verdict(t)
     stop = min(verdict.start, title_end + 30000)
     closed = _closed.search(t, title_end, stop)
-    opened = closed.end() if closed else next((m.start() for m in [_opens.search(t, title_end, stop) or _views.search(t, title_end, stop)] if m), stop)
+    opened = closed.end() if closed else next((m.start() for m in [_story.search(t, title_end, stop) or _opens.search(t, title_end, stop) or _views.search(t, title_end, stop)] if m), stop)
     begin = _procedure_start(t, title_end, opened)
     found = _opens.search(t, opened, verdict.start)
     view = _views.search(t, found.end() if found else opened, verdict.start)

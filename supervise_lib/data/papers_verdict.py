@@ -149,8 +149,8 @@ def _fill_total(sentence, own):
         f = total.kind or total.term
         sentence.outcome = Field("exempt" if f.value == "exempt" else "guilty", f.start, f.end)
 
-# %% ../../notebooks/data/papers_verdict.ipynb #e44b1580
-_owner = re.compile(rf"{ACCUSED}[：:]?((?:(?!的)[^，。；：\n（）]){{1,60}}?)(?:（[^）\n]{{1,20}}）)?(?=[均各]?犯|[均各]?无罪|[均各]?不负刑事责任|免[予于除]刑|[均各]?构成)")
+# %% ../../notebooks/data/papers_verdict.ipynb #689d57b2
+_owner = re.compile(rf"{ACCUSED}[：:]?((?:(?!的)[^，。；：\n（）]){{1,60}}?)(?:（[^）\n]{{1,20}}）)?(?=[均各]?犯(?!罪)|[均各]?无罪|[均各]?不负刑事责任|免[予于除]刑|[均各]?构成)")
 _item = re.compile(r"(?:^|(?<=[\n；。：]))\n?[一二三四五六七八九十]{1,3}、")
 _split_names = re.compile(rf"[、，]|(?:以?及|和|与)(?={ACCUSED})|{ACCUSED}")
 
