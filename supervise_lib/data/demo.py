@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BASE', 'RULES', 'SPECIAL', 'world', 'labels', 'truth_of', 'Delivery', 'deliver', 'truth', 'build_demo', 'score']
 
-# %% ../../notebooks/data/demo.ipynb #00d24f4a
+# %% ../../notebooks/data/demo.ipynb #6c492ed2
 import datetime as dt
 import importlib
 import importlib.util
@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from .demo_cases import DAY, Case
 from .demo_dirt import AGENCIES, deliver_table, tables

@@ -7,12 +7,12 @@ __all__ = ['DAY', 'GRADES', 'term_end', 'weekday', 'Sentence', 'Crime', 'Held', 
            'gravity', 'rounded', 'court_months', 'sentence_kind', 'usual_fine', 'probation_period', 'calendar',
            'hearing', 'custody', 'served_days', 'print_dates']
 
-# %% ../../notebooks/data/demo_cases.ipynb #9be86575
+# %% ../../notebooks/data/demo_cases.ipynb #92c8b6e2
 import datetime as dt
 import math
 from dataclasses import dataclass, field
 
-from .demo_world import Dice, Person, Place, World, figures, someone
+from .demo_world import Dice, Person, Place, figures
 
 # %% ../../notebooks/data/demo_cases.ipynb #49a8f16c
 DAY = dt.timedelta(days=1)

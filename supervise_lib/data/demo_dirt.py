@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['AGENCIES', 'STYLES', 'LOOSE', 'true_dates', 'tables', 'swapped', 'spoil', 'cell', 'xlsx', 'deliver_table']
 
-# %% ../../notebooks/data/demo_dirt.ipynb #8fd8e8ef
+# %% ../../notebooks/data/demo_dirt.ipynb #5dfa8c1f
 import copy
 import csv
 import datetime as dt
@@ -16,13 +16,15 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from .contracts import contract
-from .demo_cases import DAY, Case, Defendant, print_dates, term_end
-from .demo_papers import adopted, prior_words
+from .demo_cases import DAY, Case, Defendant, print_dates
+from .demo_papers import prior_words
 from .demo_world import Dice, World
 
-# %% ../../notebooks/data/demo_dirt.ipynb #8a4a4a2e
-AGENCIES = {"procuratorate": ["persons", "prosecution_reviews", "indictment_defendants", "indictment_charges", "indictment_circumstances", "sentencing_recommendations", "protests"],
-            "court": ["criminal_court_cases", "legal_documents"], "detention_centre": ["custody_stays", "coercive_measures", "custody_extensions"], "prison": ["prison_terms"]}
+# %% ../../notebooks/data/demo_dirt.ipynb #20d7cd3b
+AGENCIES = {"procuratorate": ["persons", "prosecution_reviews", "indictment_defendants", "indictment_charges", "indictment_circumstances",
+            "sentencing_recommendations", "protests"],
+            "court": ["criminal_court_cases", "legal_documents"], "detention_centre": ["custody_stays", "coercive_measures", "custody_extensions"],
+                    "prison": ["prison_terms"]}
 
 def _id(d): return None if "id_table" in d.hide else d.person.id_no
 
@@ -36,19 +38,25 @@ def _reviews(case):
     if "reviews" in case.hide: return
     t = case.days
     for d in case.defendants:
-        row = {"proc_case_no": case.nos["proc"], "person_id_no": _id(d), "police_case_no": case.nos["police"], "receive_date": t["received"], "charge_code": d.crimes[0].code,
-               "is_in_custody_at_receive": d.held[-1].kind == "arrest" and d.held[-1].start <= t["received"], "procedure_suggested": case.procedure if "procedure" not in case.hide else None,
-               "prosecution_decision": "indict", "decision_date": t["indicted"], "indictment_doc_no": case.nos["indictment"], "is_extended_15d": False}
+        row = {"proc_case_no": case.nos["proc"], "person_id_no": _id(d), "police_case_no": case.nos["police"], "receive_date": t["received"],
+               "charge_code": d.crimes[0].code,
+               "is_in_custody_at_receive": d.held[-1].kind == "arrest" and d.held[-1].start <= t["received"],
+                       "procedure_suggested": case.procedure if "procedure" not in case.hide else None,
+               "prosecution_decision": "indict", "decision_date": t["indicted"], "indictment_doc_no": case.nos["indictment"],
+                       "is_extended_15d": False}
         yield row
         if case.extra.get("review"):
             kind, day = case.extra["review"]
-            yield {**row, "proc_case_no": case.nos["proc"] + "-2", "receive_date": t["closed"], "prosecution_decision": kind, "decision_date": day, "procedure_suggested": None}
+            yield {**row, "proc_case_no": case.nos["proc"] + "-2", "receive_date": t["closed"], "prosecution_decision": kind, "decision_date": day,
+                   "procedure_suggested": None}
 
-# %% ../../notebooks/data/demo_dirt.ipynb #d53b7187
+# %% ../../notebooks/data/demo_dirt.ipynb #4ee6d6fe
 def _defendants(case):
     for d in case.defendants:
-        yield {"indictment_doc_no": case.nos["indictment"], "person_id_no": _id(d), "person_name": d.person.name, "proc_case_no": case.nos["proc"], "indictment_date": case.days["indicted"],
-               "court_name": case.place.court, "is_plea": d.plea, "plea_sign_date": d.plea_date, "role_claimed": d.role, "is_in_custody_at_indictment": d.held[-1].kind == "arrest" and d.held[-1].start <= case.days["indicted"],
+        yield {"indictment_doc_no": case.nos["indictment"], "person_id_no": _id(d), "person_name": d.person.name, "proc_case_no": case.nos["proc"],
+               "indictment_date": case.days["indicted"],
+               "court_name": case.place.court, "is_plea": d.plea, "plea_sign_date": d.plea_date, "role_claimed": d.role,
+                       "is_in_custody_at_indictment": d.held[-1].kind == "arrest" and d.held[-1].start <= case.days["indicted"],
                "prior_record_text": prior_words(d) or None}
 
 def _charges(case):
@@ -56,8 +64,10 @@ def _charges(case):
     for d in case.defendants:
         for i, c in enumerate(x for x in d.crimes if getattr(x, "indicted_too", True) and getattr(x, "in_table", True)):
             amount = getattr(c, "table_amount", c.amount)
-            yield {"indictment_doc_no": case.nos["indictment"], "person_id_no": _id(d), "charge_seq": i + 1, "charge_code": c.code, "charge_name": c.indicted, "article_no": c.spec["article"],
-                   "fact_count": 2 if c.start != c.end and c.spec.get("takes") else 1, "offence_amount_yuan": None if amount == "hidden" else amount, "drug_kind": getattr(c, "drug", None) if c.grams else None, "drug_grams": c.grams,
+            yield {"indictment_doc_no": case.nos["indictment"], "person_id_no": _id(d), "charge_seq": i + 1, "charge_code": c.code,
+                   "charge_name": c.indicted, "article_no": c.spec["article"],
+                   "fact_count": 2 if c.start != c.end and c.spec.get("takes") else 1, "offence_amount_yuan": None if amount == "hidden" else amount,
+                           "drug_kind": getattr(c, "drug", None) if c.grams else None, "drug_grams": c.grams,
                    "injury_grade": c.grade, "offence_start_date": c.start, "offence_end_date": c.end, "form_of_offence": c.form}
 
 def _circumstances(case):
@@ -65,39 +75,49 @@ def _circumstances(case):
         for name in () if "circumstances_table" in d.hide else d.claimed:
             yield {"indictment_doc_no": case.nos["indictment"], "person_id_no": _id(d), "circumstance": name}
 
-# %% ../../notebooks/data/demo_dirt.ipynb #ea6654a4
+# %% ../../notebooks/data/demo_dirt.ipynb #aba29cd6
 def _advice(case):
     for d in case.defendants:
         for a in d.advice:
             low, high = a.total or (None, None)
             fine = a.fine or (None, None)
-            yield {"rec_doc_no": case.nos["indictment"].replace("刑诉", "量建"), "person_id_no": _id(d), "charge_code": d.crimes[a.charge].code, "rec_version": a.version, "rec_date": a.date,
-                   "indictment_doc_no": case.nos["indictment"], "is_definite": None if a.low is None else a.low == a.high, "principal_penalty": a.kind, "rec_min_months": a.low, "rec_max_months": a.high,
+            yield {"rec_doc_no": case.nos["indictment"].replace("刑诉", "量建"), "person_id_no": _id(d), "charge_code": d.crimes[a.charge].code,
+                   "rec_version": a.version, "rec_date": a.date,
+                   "indictment_doc_no": case.nos["indictment"], "is_definite": None if a.low is None else a.low == a.high,
+                           "principal_penalty": a.kind, "rec_min_months": a.low, "rec_max_months": a.high,
                    "rec_total_min_months": low, "rec_total_max_months": high, "rec_suspended": a.suspended, "rec_probation_months": a.probation,
                    "rec_fine_min_yuan": fine[0], "rec_fine_max_yuan": fine[1], "court_adjust_notice_date": a.notice}
 
 def _protests(case):
     if "protest" in case.extra:
-        yield {"protest_doc_no": case.nos["indictment"].replace("刑诉", "诉刑抗"), "case_no": case.nos["case"], "person_id_no": _id(case.defendants[0]), "protest_kind": "second", "lodge_date": case.extra["protest"], "protest_grounds": "584.3"}
+        yield {"protest_doc_no": case.nos["indictment"].replace("刑诉", "诉刑抗"), "case_no": case.nos["case"], "person_id_no": _id(case.defendants[0]),
+               "protest_kind": "second", "lodge_date": case.extra["protest"], "protest_grounds": "584.3"}
 
-# %% ../../notebooks/data/demo_dirt.ipynb #ebf1dd64
+# %% ../../notebooks/data/demo_dirt.ipynb #ec404759
 def _court_cases(case):
     t, e = case.days, case.extra
     closed = case.close_kind is not None
-    yield {"case_no": case.nos["case"], "court_name": case.place.court, "instance_level": "first", "court_accept_date": t["accepted"], "procedure_kind": None if "procedure" in case.hide else case.procedure,
-           "panel_kind": None if "procedure" in case.hide else "collegial_with_assessor" if case.procedure == "ordinary" else "single", "hearing_dates": t["heard"] if case.judged else None,
-           "suspend_from": e.get("suspend", (None,))[0], "suspend_to": e.get("suspend", (None, None))[1], "delay_from": e.get("delay", (None,))[0], "delay_to": e.get("delay", (None, None))[1],
-           "court_close_kind": case.close_kind, "close_date": t.get("closed", t["announced"]) if closed else None, "announce_date": t["announced"] if case.judged else None,
-           "announce_mode": ("in_court" if t["in_court"] else "scheduled") if case.judged else None, "indictment_doc_no": case.nos["indictment"], "court_code": case.place.court_code}
+    yield {"case_no": case.nos["case"], "court_name": case.place.court, "instance_level": "first", "court_accept_date": t["accepted"],
+           "procedure_kind": None if "procedure" in case.hide else case.procedure,
+           "panel_kind": None if "procedure" in case.hide else "collegial_with_assessor" if case.procedure == "ordinary" else "single",
+                   "hearing_dates": t["heard"] if case.judged else None,
+           "suspend_from": e.get("suspend", (None,))[0], "suspend_to": e.get("suspend", (None, None))[1], "delay_from": e.get("delay", (None,))[0],
+                   "delay_to": e.get("delay", (None, None))[1],
+           "court_close_kind": case.close_kind, "close_date": t.get("closed", t["announced"]) if closed else None,
+                   "announce_date": t["announced"] if case.judged else None,
+           "announce_mode": ("in_court" if t["in_court"] else "scheduled") if case.judged else None, "indictment_doc_no": case.nos["indictment"],
+                   "court_code": case.place.court_code}
 
 def _documents(case):
     served = None if "service" in case.hide else case.days["served"]
     n = case.nos["case"].strip("（").replace("）", "-")
-    if case.judged: yield {"doc_id": f"{n}-1", "case_no": case.nos["case"], "doc_seq": 1, "doc_kind": "judgment", "doc_date": case.days["announced"], "doc_text": case.text, "proc_service_date": served}
+    if case.judged: yield {"doc_id": f"{n}-1", "case_no": case.nos["case"], "doc_seq": 1, "doc_kind": "judgment", "doc_date": case.days["announced"],
+                           "doc_text": case.text, "proc_service_date": served}
     for i, p in enumerate(case.papers, 2):
-        yield {"doc_id": f"{n}-{i}", "case_no": case.nos["case"], "doc_seq": i, "doc_kind": "correction" if p["kind"] == "correction" else "ruling", "doc_date": p["date"], "doc_text": p["text"], "proc_service_date": p["date"] + DAY * 2}
+        yield {"doc_id": f"{n}-{i}", "case_no": case.nos["case"], "doc_seq": i, "doc_kind": "correction" if p["kind"] == "correction" else "ruling",
+               "doc_date": p["date"], "doc_text": p["text"], "proc_service_date": p["date"] + DAY * 2}
 
-# %% ../../notebooks/data/demo_dirt.ipynb #1c25d4d4
+# %% ../../notebooks/data/demo_dirt.ipynb #6b328ffe
 def true_dates(case: Case, d: Defendant):
     "Start and end of the term by the custody that was served."
     x = copy.copy(d)
@@ -123,8 +143,10 @@ def _stays(case, as_of):
         if dates and (not spans or spans[-1][1] is not None): spans.append([case.days["announced"], None, "execute"])
         for i, (start, end, basis) in enumerate(spans):
             out, why = (end, "bail") if end else _leaves(case, d, dates, as_of)
-            yield {"custody_no": f"{case.place.code}{case.number:06d}{d.seq}{i + 1}", "in_time": f"{start} {8 + (case.number + i) % 12:02d}:30", "person_id_no": _id(d), "police_case_no": case.nos["police"], "facility_name": case.place.centre,
-                   "in_basis": basis, "out_time": f"{out} 10:00" if out else None, "out_reason": why, "custody_stage": "serving" if basis == "execute" else "investigation" if end else "first"}
+            yield {"custody_no": f"{case.place.code}{case.number:06d}{d.seq}{i + 1}", "in_time": f"{start} {8 + (case.number + i) % 12:02d}:30",
+                   "person_id_no": _id(d), "police_case_no": case.nos["police"], "facility_name": case.place.centre,
+                   "in_basis": basis, "out_time": f"{out} 10:00" if out else None, "out_reason": why,
+                           "custody_stage": "serving" if basis == "execute" else "investigation" if end else "first"}
 
 def _leaves(case, d, dates, as_of):
     "When and why the last stay ends."
@@ -133,7 +155,7 @@ def _leaves(case, d, dates, as_of):
     admit = _prison(case, d, as_of)
     return (admit, "to_prison") if admit else (dates[1], "term_end") if dates[1] <= as_of else (None, None)
 
-# %% ../../notebooks/data/demo_dirt.ipynb #751d9b62
+# %% ../../notebooks/data/demo_dirt.ipynb #3ddb6648
 def _measures(case, as_of):
     names = {"designated": "residence_designated"}
     for d in case.defendants:
@@ -143,16 +165,21 @@ def _measures(case, as_of):
             after = held[i + 1].kind if i + 1 < len(held) else "judgment" if case.judged else None
             end = h.end or (held[i + 1].start if i + 1 < len(held) else case.days["announced"] if case.judged else None)
             organ = "court" if h.kind == "arrest" and i and held[i - 1].kind == "bail" else "procuratorate" if h.kind == "arrest" else "police"
-            yield {"measure_id": f"{case.nos['police']}-{d.seq}-{i + 1}", "person_id_no": _id(d), "police_case_no": case.nos["police"], "measure_kind": names.get(h.kind, h.kind), "decide_organ": organ,
-                   "start_time": f"{h.start} 09:00", "end_time": f"{end} 17:00" if end else None, "measure_end_kind": {"arrest": "arrest", "bail": "bail", "judgment": "judgment"}.get(after)}
+            yield {"measure_id": f"{case.nos['police']}-{d.seq}-{i + 1}", "person_id_no": _id(d), "police_case_no": case.nos["police"],
+                   "measure_kind": names.get(h.kind, h.kind), "decide_organ": organ,
+                   "start_time": f"{h.start} 09:00", "end_time": f"{end} 17:00" if end else None, "measure_end_kind": {"arrest": "arrest",
+                                    "bail": "bail", "judgment": "judgment"}.get(after)}
 
 def _extensions(case):
     e = case.extra.get("extension")
-    if e: yield {"extension_id": f"{case.nos['police']}-Y1", "person_id_no": _id(case.defendants[0]), "police_case_no": case.nos["police"], "extension_kind": e["kind"], "extension_request_date": e["request"],
-                 "extension_approve_date": e["approve"], "approve_organ": case.place.upper_court, "extension_from": e["from"], "extension_to": e["to"]}
+    if e: yield {"extension_id": f"{case.nos['police']}-Y1", "person_id_no": _id(case.defendants[0]), "police_case_no": case.nos["police"],
+                 "extension_kind": e["kind"], "extension_request_date": e["request"],
+                 "extension_approve_date": e["approve"], "approve_organ": case.place.upper_court, "extension_from": e["from"],
+                         "extension_to": e["to"]}
     if "delay" in case.extra:
         a, b = case.extra["delay"]
-        yield {"extension_id": f"{case.nos['police']}-Y2", "person_id_no": _id(case.defendants[0]), "police_case_no": case.nos["police"], "extension_kind": "delay_trial", "extension_request_date": a - DAY, "extension_approve_date": a,
+        yield {"extension_id": f"{case.nos['police']}-Y2", "person_id_no": _id(case.defendants[0]), "police_case_no": case.nos["police"],
+               "extension_kind": "delay_trial", "extension_request_date": a - DAY, "extension_approve_date": a,
                "approve_organ": case.place.court, "extension_from": a, "extension_to": b}
 
 def _prison_terms(case, as_of):
@@ -160,15 +187,19 @@ def _prison_terms(case, as_of):
         admit = _prison(case, d, as_of)
         if not admit: continue
         start, end = true_dates(case, d)
-        yield {"prisoner_no": f"34{case.number:08d}{d.seq}", "person_id_no": _id(d), "case_no": case.nos["case"], "facility_name": f"安徽省{case.place.city[:-1]}监狱", "admit_date": admit, "term_start_registered": start,
+        yield {"prisoner_no": f"34{case.number:08d}{d.seq}", "person_id_no": _id(d), "case_no": case.nos["case"],
+               "facility_name": f"安徽省{case.place.city[:-1]}监狱", "admit_date": admit, "term_start_registered": start,
                "term_end_registered": end, "prison_release_date": end if end <= as_of else None, "release_kind": "term_end" if end <= as_of else None}
 
-# %% ../../notebooks/data/demo_dirt.ipynb #a2edb395
+# %% ../../notebooks/data/demo_dirt.ipynb #2aab42ec
 def tables(world: World) -> dict:  # {table: [row, ...]}, each row with region_code and the turn of its case
     "Every row that agencies would deliver, still clean. 待移送数据"
-    ways = {"persons": _persons, "prosecution_reviews": _reviews, "indictment_defendants": _defendants, "indictment_charges": _charges, "indictment_circumstances": _circumstances,
-            "sentencing_recommendations": _advice, "protests": _protests, "criminal_court_cases": _court_cases, "legal_documents": _documents, "custody_stays": lambda c: _stays(c, world.as_of),
-            "coercive_measures": lambda c: _measures(c, world.as_of), "custody_extensions": _extensions, "prison_terms": lambda c: _prison_terms(c, world.as_of)}
+    ways = {"persons": _persons, "prosecution_reviews": _reviews, "indictment_defendants": _defendants, "indictment_charges": _charges,
+            "indictment_circumstances": _circumstances,
+            "sentencing_recommendations": _advice, "protests": _protests, "criminal_court_cases": _court_cases, "legal_documents": _documents,
+                    "custody_stays": lambda c: _stays(c, world.as_of),
+            "coercive_measures": lambda c: _measures(c, world.as_of), "custody_extensions": _extensions,
+                    "prison_terms": lambda c: _prison_terms(c, world.as_of)}
     out, seen = {t: [] for t in ways}, set()
     for case in sorted(world.cases, key=lambda c: c.number):
         for t, way in ways.items():
@@ -179,10 +210,13 @@ def tables(world: World) -> dict:  # {table: [row, ...]}, each row with region_c
                 out[t].append({**row, "region_code": case.place.code, "_turn": case.turn, "_case": case.number})
     return out
 
-# %% ../../notebooks/data/demo_dirt.ipynb #e152a79a
-STYLES = {"iso": str, "slash": lambda d: f"{d.year}/{d.month}/{d.day}", "words": lambda d: f"{d.year}年{d.month}月{d.day}日", "dots": lambda d: f"{d.year}.{d.month:02d}.{d.day:02d}"}
-LOOSE = {"prosecution_reviews": ["procedure_suggested", "is_extended_15d"], "indictment_charges": ["fact_count", "article_no"], "custody_stays": ["facility_name", "custody_stage"],
-         "coercive_measures": ["decide_organ"], "prison_terms": ["facility_name"], "persons": ["household_address"], "criminal_court_cases": ["court_name", "panel_kind"]}
+# %% ../../notebooks/data/demo_dirt.ipynb #332ad657
+STYLES = {"iso": str, "slash": lambda d: f"{d.year}/{d.month}/{d.day}", "words": lambda d: f"{d.year}年{d.month}月{d.day}日",
+          "dots": lambda d: f"{d.year}.{d.month:02d}.{d.day:02d}"}
+LOOSE = {"prosecution_reviews": ["procedure_suggested", "is_extended_15d"], "indictment_charges": ["fact_count", "article_no"],
+         "custody_stays": ["facility_name", "custody_stage"],
+         "coercive_measures": ["decide_organ"], "prison_terms": ["facility_name"], "persons": ["household_address"],
+                 "criminal_court_cases": ["court_name", "panel_kind"]}
 
 def swapped(dice: Dice, number: str) -> str:
     "Two neighbouring digits exchanged."
@@ -215,25 +249,40 @@ def cell(dice: Dice, column, value, style: str, serial: bool):
         return dice.pick([f"{value:,}", f"{value}元", str(value).translate(_WIDE)])
     return value
 
-# %% ../../notebooks/data/demo_dirt.ipynb #ad17a047
-_XLSX = {"[Content_Types].xml": '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'
-         '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
-         "_rels/.rels": '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-         "xl/workbook.xml": '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="数据" sheetId="1" r:id="rId1"/></sheets></workbook>',
-         "xl/_rels/workbook.xml.rels": '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>'}
+# %% ../../notebooks/data/demo_dirt.ipynb #6542efb2
+_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+_OPEN = "http://schemas.openxmlformats.org"
+_PART = f"{_OPEN}/officeDocument/2006/relationships"
+_TYPE = "application/vnd.openxmlformats-"
+
+def _relation(kind, target):
+    "One relationship file of a workbook."
+    return f'<Relationships xmlns="{_OPEN}/package/2006/relationships"><Relationship Id="rId1" Type="{_PART}/{kind}" Target="{target}"/></Relationships>'
+
+_XLSX = {
+    "[Content_Types].xml": f'<Types xmlns="{_OPEN}/package/2006/content-types"><Default Extension="rels" ContentType="{_TYPE}package.relationships+xml"/>'
+                           f'<Default Extension="xml" ContentType="application/xml"/>'
+                           f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPE}officedocument.spreadsheetml.sheet.main+xml"/>'
+                           f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_TYPE}officedocument.spreadsheetml.worksheet+xml"/></Types>',
+    "_rels/.rels": _relation("officeDocument", "xl/workbook.xml"),
+    "xl/workbook.xml": f'<workbook xmlns="{_OPEN}/spreadsheetml/2006/main" xmlns:r="{_PART}"><sheets><sheet name="数据" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": _relation("worksheet", "worksheets/sheet1.xml")}
 
 def _letters(i): return (_letters(i // 26 - 1) if i >= 26 else "") + chr(65 + i % 26)
+
+def _cell(at, v):
+    "A number as a number, anything else as text."
+    return f'<c r="{at}"><v>{v}</v></c>' if isinstance(v, (int, float)) else f'<c r="{at}" t="inlineStr"><is><t xml:space="preserve">{escape(v)}</t></is></c>'
 
 def xlsx(rows: list) -> bytes:
     "A workbook of one sheet, the same bytes for the same rows."
     body = []
     for r, row in enumerate(rows, 1):
-        cells = [f'<c r="{_letters(i)}{r}"><v>{v}</v></c>' if isinstance(v, (int, float)) else f'<c r="{_letters(i)}{r}" t="inlineStr"><is><t xml:space="preserve">{escape(v)}</t></is></c>' for i, v in enumerate(row) if v is not None]
-        body.append(f'<row r="{r}">{"".join(cells)}</row>')
-    sheet = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{"".join(body)}</sheetData></worksheet>'
+        body.append(f'<row r="{r}">{"".join(_cell(f"{_letters(i)}{r}", v) for i, v in enumerate(row) if v is not None)}</row>')
+    sheet = f'<worksheet xmlns="{_OPEN}/spreadsheetml/2006/main"><sheetData>{"".join(body)}</sheetData></worksheet>'
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
-        for name, text in {**_XLSX, "xl/worksheets/sheet1.xml": sheet}.items(): z.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+        for name, text in {**_XLSX, "xl/worksheets/sheet1.xml": sheet}.items(): z.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), _HEAD + text, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 # %% ../../notebooks/data/demo_dirt.ipynb #9253ffac

@@ -6,11 +6,11 @@
 __all__ = ['PATHS', 'PRIORS', 'draw_place', 'draw_path', 'draw_charge', 'draw_procedure', 'completion', 'effective', 'earlier',
            'circumstances', 'total_of', 'sentence', 'suspend', 'outlast', 'advise', 'settle', 'live']
 
-# %% ../../notebooks/data/demo_life.ipynb #008611f0
+# %% ../../notebooks/data/demo_life.ipynb #d8be1096
 import datetime as dt
 
 from .demo_cases import (DAY, Advice, Case, Crime, Defendant, Held, Sentence, calendar, commit, court_months, custody, hearing, print_dates,
-                                           probation_period, rounded, sentence_kind, served_days, term_end, usual_fine)
+                                           probation_period, sentence_kind, served_days, term_end, usual_fine)
 from .demo_world import Dice, Person, Place, World, figures, someone
 
 # %% ../../notebooks/data/demo_life.ipynb #ab03898f
@@ -67,13 +67,13 @@ def earlier(world: World, dice: Dice, place: Place, person: Person, kind: str, g
         if attempt < 79: world.cases.remove(case)
     return case, case.defendants[0], again
 
-# %% ../../notebooks/data/demo_life.ipynb #97cffd95
+# %% ../../notebooks/data/demo_life.ipynb #ea419b5c
 def circumstances(dice: Dice, d: Defendant, crimes: list, wish: dict, day: dt.date) -> list:
     "What speaks for and against the accused. 量刑情节"
     got, spec = [], crimes[0].spec
     def add(name, p): got.extend([name] if name not in wish.get("without", ()) and (name in wish.get("circ", ()) or dice.chance(p)) else [])
     add("surrender", .2 if crimes[0].charge != "driving" else .08)
-    if "surrender" not in got: add("confession", .86 if d.plea else .5)
+    if "surrender" not in got: add("confession", 1 if d.plea else .5)
     if d.plea: got.append("plea")
     age = (day - d.person.born).days / 365.25
     if age < 18: got.append("minor")
@@ -87,7 +87,7 @@ def circumstances(dice: Dice, d: Defendant, crimes: list, wish: dict, day: dt.da
     for name in ("attempt", "merit"): add(name, 0)
     return list(dict.fromkeys(got))
 
-# %% ../../notebooks/data/demo_life.ipynb #41f8b50e
+# %% ../../notebooks/data/demo_life.ipynb #106f99d0
 def total_of(dice: Dice, crimes: list) -> Sentence:
     "The sentence to be served for one or several crimes. 决定执行的刑罚"
     live_ = [c.sentence for c in crimes if c.verdict == "guilty"]
@@ -104,7 +104,7 @@ def sentence(dice: Dice, d: Defendant, lean: float, wish: dict, ceiling: int | N
     for c in d.crimes:
         months = wish["fixed_months"] if "fixed_months" in wish and c is d.crimes[0] else court_months(dice, c, d.found, lean)
         if ceiling is not None and c is d.crimes[0]: months = min(months, max(ceiling, 2))
-        if c is d.crimes[0] and "months" in wish: months = min(max(months, wish["months"][0]), wish["months"][1])
+        if c is d.crimes[0] and "months" in wish and c.band["from"] <= wish["months"][1] <= (c.band["to"] or 6): months = min(max(months, wish["months"][0]), wish["months"][1])
         kind = sentence_kind(c, months)
         c.sentence = Sentence(kind, months, fine=usual_fine(dice, c, months, minor))
     d.total = total_of(dice, d.crimes)

@@ -72,7 +72,7 @@ def _act(c, who, when, amount):
                           times="此外，其还多次向他人贩卖少量毒品。" if c.band["id"] == "347.2" else "")
     return text
 
-# %% ../../notebooks/data/demo_papers.ipynb #8a96d732
+# %% ../../notebooks/data/demo_papers.ipynb #1916e845
 def facts(c: Crime, who: str, amount=None) -> str:
     "What happened, in the words of indictment or judgment. 犯罪事实"
     amount = amount if amount is not None else c.gain if c.charge == "drugs" else c.amount
@@ -80,7 +80,8 @@ def facts(c: Crime, who: str, amount=None) -> str:
         return f"{day(c.end)}{c.hour}时许，{who}至{c.place}，采用{c.manner}的方式欲窃取被害人{c.victim}价值人民币{c.amount}元的财物，因被当场发现而未得逞，未取得财物。"
     if c.spec.get("takes") and c.start != c.end and amount != "hidden":
         one = int(amount * .4) // 10 * 10
-        return (f"1、{_act(c, who, day(c.start), one)}\n2、{_act(c, who, day(c.end), round(amount - one, 2))}\n"
+        acts = [_act(c, who, day(x), n).replace("共计", "") for x, n in ((c.start, one), (c.end, round(amount - one, 2)))]   # 共计 is for the sum of both
+        return (f"1、{acts[0]}\n2、{acts[1]}\n"
                 f"综上，{who}{c.spec['short']}财物共计价值人民币{amount:g}元。")
     return _act(c, who, day(c.start if "{until}" in c.story else c.end), amount)
 

@@ -17,11 +17,11 @@ __all__ = ['KINDS', 'shift_printed', 'shift_days', 'forget_deduction', 'forget_a
            'trial_suspended', 'trial_delayed', 'converted', 'unknown_procedure', 'lodged', 'unserved', 'equal_custody',
            'pregnant', 'denied', 'hide_age', 'turned']
 
-# %% ../../notebooks/data/demo_turns.ipynb #a9cc2386
+# %% ../../notebooks/data/demo_turns.ipynb #9615d395
 import datetime as dt
 
 from .demo_cases import DAY, Advice, Case, Sentence, commit, print_dates, probation_period, sentence_kind, term_end, weekday
-from .demo_life import live, settle
+from .demo_life import live, outlast, settle
 from .demo_world import Dice, World, figures, someone
 
 # %% ../../notebooks/data/demo_turns.ipynb #dfcc4406
@@ -59,7 +59,7 @@ def untold_custody(world, dice, case, d, _):
 
 def mask_dates(world, dice, case, d, _): d.hide.add("printed")
 
-# %% ../../notebooks/data/demo_turns.ipynb #3dd0df68
+# %% ../../notebooks/data/demo_turns.ipynb #a7ec22eb
 def _new_charge(d, charge):
     "The court's other charge, with orders and fine kept as they fit it."
     c = d.crimes[0]
@@ -74,7 +74,7 @@ def recharge_reasoned(world, dice, case, d, charge):
     "Both sides are heard and the court says why."
     _new_charge(d, charge)
     new, old = d.crimes[0].convicted, d.crimes[0].indicted
-    case.say["procedure"] = f"庭审中，本院就本案定性问题听取了控辩双方的意见。"
+    case.say["procedure"] = "庭审中，本院就本案定性问题听取了控辩双方的意见。"
     d.say["reason"] = (f"关于本案的定性，经查，被害人并未基于错误认识处分财物，被告人{d.person.name}系趁被害人不备秘密取得财物，其行为符合{new}的构成要件，"
                        f"公诉机关指控被告人{d.person.name}犯{old}的罪名不当，应予纠正。")
 
@@ -87,13 +87,13 @@ def amended_indictment(world, dice, case, d, charge):
 
 def unknown_charge(world, dice, case, d, _): case.hide |= {"indicted_charge"}
 
-# %% ../../notebooks/data/demo_turns.ipynb #f4038f25
+# %% ../../notebooks/data/demo_turns.ipynb #c2a051d6
 def split_crime(world, dice, case, d, charge):
     "One act punished as two crimes."
     first = d.crimes[0]
     extra = commit(dice, charge, first.end, 0)
     extra.start, extra.victim, extra.grade, extra.indicted_too = first.start, first.victim, first.grade, False
-    extra.sentence = Sentence("fixed", 8)
+    extra.sentence, first.sentence.probation = Sentence("fixed", 8), None
     d.crimes.append(extra)
     d.total = Sentence("fixed", max(first.sentence.months, 8) + 4)
     d.total.probation = None
@@ -108,6 +108,7 @@ def _only_first(case, d):
     s = d.crimes[0].sentence
     s.probation = None
     d.total = Sentence(s.kind, s.months, s.days, None, s.fine)
+    outlast(d, case.days["announced"])
     print_dates(d, case.days["announced"])
 
 def supplementary(world, dice, case, d, _):
@@ -271,12 +272,12 @@ def combine_high(world, dice, case, d, _):
     d.total.kind, d.total.months = "fixed", max(40, total - 8)
     print_dates(d, case.days["announced"])
 
-# %% ../../notebooks/data/demo_turns.ipynb #ee15ea09
+# %% ../../notebooks/data/demo_turns.ipynb #f5b3f3c6
 def say_nothing_of_prior(world, dice, case, d, _): d.hide.add("priors")
 
 def namesake(world, dice, case, d, _):
     "The earlier case was somebody else's: same name, another number."
-    first, (before, him) = d.person, d.priors[0]
+    first = d.person
     other = someone(world, dice, case.place, (dt.date(1966, 1, 1), dt.date(1994, 1, 1)), male=float(first.gender == "M"), name=first.name)
     d.person, d.priors = other, []
     d.claimed = [c for c in d.claimed if c != "prior_record"]; d.found = [c for c in d.found if c != "prior_record"]
@@ -434,7 +435,7 @@ def denied(world, dice, case, d, _):
 
 def hide_age(world, dice, case, d, _): d.hide |= {"id", "birth", "id_table"}
 
-# %% ../../notebooks/data/demo_turns.ipynb #e4deae31
+# %% ../../notebooks/data/demo_turns.ipynb #30cd0927
 KINDS = {"V": "violation", "L": "lookalike", "U": "undecidable"}
 
 def _fits(case, w, as_of):
@@ -443,7 +444,8 @@ def _fits(case, w, as_of):
     return (case.judged and t["served"] <= as_of and (not w.get("advice") or d.advice) and ("grade" not in w or d.crimes[0].grade == w["grade"])
             and (not w.get("mid_month") or (d.printed and d.printed[0].day < 28)) and (not w.get("recent") or t["announced"] >= dt.date(2021, 6, 1))
             and (not w.get("fresh") or as_of - DAY * 6 <= t["served"]) and ("offence_before" not in w or d.crimes[0].end < w["offence_before"])
-            and ("prior" in w or not d.priors) and ("until" in w or "fresh" in w or "back" in w or t["served"] <= as_of - DAY * 20))
+            and ("months" not in w or w["months"][0] <= d.crimes[0].sentence.months <= w["months"][1] + 3 and d.crimes[0].band["to"] or d.crimes[0].charge == "driving" and w.get("charge") == "driving")
+            and (not w.get("suspended") or d.total.months <= 36) and ("prior" in w or not d.priors) and ("until" in w or "fresh" in w or "back" in w or t["served"] <= as_of - DAY * 20))
 
 def _wish(w, dice, world):
     "A wish from the list, with its days drawn."
@@ -453,6 +455,7 @@ def _wish(w, dice, world):
     elif "accepted_from" in w or w.get("recent"):
         first, last = w.get("accepted_from", dt.date(2021, 6, 1)), w.get("accepted_to", world.as_of - DAY * 120)
         w["accepted"] = first + DAY * dice.between(0, (last - first).days)
+        w.pop("until", None)
     elif "prior" not in w: w.setdefault("until", 90)
     return w
 
