@@ -164,7 +164,7 @@ def plea_at_trial(world, dice, case, d, _):
 
 def hide_circumstances(world, dice, case, d, _): d.hide.add("circumstances_table")
 
-# %% ../../notebooks/data/demo_turns.ipynb #b9a2d4ad
+# %% ../../notebooks/data/demo_turns.ipynb #2776fb94
 def _set(case, d, months=None, kind=None, fine="keep", probation="keep"):
     "Change the sentence of a defendant with one crime, printed dates included."
     c = d.crimes[0]
@@ -194,6 +194,7 @@ def adjusted(world, dice, case, d, by):
 
 def later_forgiven_below(world, dice, case, d, by): later_forgiven(world, dice, case, d, None); move_months(world, dice, case, d, by)
 
+# %% ../../notebooks/data/demo_turns.ipynb #fc214e24
 def mask_advice(world, dice, case, d, _):
     for a in d.advice: a.low = a.high = None
 
@@ -372,7 +373,7 @@ def split_trial(world, dice, case, d, why):
     case.say["procedure"] = {"split": f"因案情需要，本院决定对同案被告人{n}分案审理。", "absconded": f"审理期间，同案被告人{n}脱逃，本院依法裁定对其中止审理。",
                              "withdrawn": f"审理期间，{p}决定撤回对同案被告人{n}的起诉，本院裁定予以准许。"}[why]
 
-# %% ../../notebooks/data/demo_turns.ipynb #d47f7241
+# %% ../../notebooks/data/demo_turns.ipynb #7c435a9e
 def _announce(case, day):
     "Another day of judgment, with everything hanging on it."
     t = case.days
@@ -390,6 +391,7 @@ def extended(world, dice, case, d, days):
     case.extra["extension"] = {"kind": "trial_3m", "request": a + DAY * 75, "approve": a + DAY * 82, "from": term_end(a, 3) + DAY, "to": term_end(a, 6)}
     case.say["procedure"] = f"本案经{case.place.upper_court}批准，延长审理期限三个月。"
 
+# %% ../../notebooks/data/demo_turns.ipynb #08a87879
 def trial_suspended(world, dice, case, d, days):
     late(world, dice, case, d, days)
     a = case.days["accepted"]
