@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Defendant', 'Judgment', 'read_judgment', 'date_facts', 'Indictment', 'read_indictment', 'doc_key', 'local_person']
 
-# %% ../../notebooks/data/papers.ipynb #ecf45c2d
+# %% ../../notebooks/data/papers.ipynb #527319d5
 import hashlib, re
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from .papers_facts import DateFact, date_fact
 from .papers_heading import (Accusation, Person, accusations, case_no, court, filed_on, hearing_dates, indictment_no, instance,
                                                people, private_prosecutor, procedure_kind, prosecutor)
 from .papers_recommendation import Recommendation, adoption, months, recommendations
-from .papers_text import Field, Part, Parts, Source, _kind, is_judgment, kind_of, parts, value
+from .papers_text import Field, Part, Parts, Source, _kind, is_judgment, kind_of, parts, value  # noqa: F401 (is_judgment, kind_of: part of this module's API)
 from .papers_verdict import PropertyItem, Sentence, articles, judgment_date, property_items, sentences
 
 # %% ../../notebooks/data/papers.ipynb #8e429baa
@@ -73,8 +73,8 @@ class Judgment:
 
     def date_facts(self) -> list[DateFact]: return date_facts(self)
 
-# %% ../../notebooks/data/papers.ipynb #dcae3b82
-def _alike(a, b): return len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b)) == 1
+# %% ../../notebooks/data/papers.ipynb #cc400865
+def _alike(a, b): return len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b, strict=True)) == 1
 
 def _defendants(j, persons, verdicts, events):
     heads, found = {p.name.value: p for p in persons}, []
@@ -111,7 +111,7 @@ def _share(j):
             else: j.doubts.append("several recommendations for one accused 同一被告人有多项量刑建议")
         d.claimed, d.found = [c for c in claims if d.name in c.names], [c for c in found if d.name in c.names]
 
-# %% ../../notebooks/data/papers.ipynb #40c4c67e
+# %% ../../notebooks/data/papers.ipynb #ecdb8555
 def _title_end(s, number, name):
     "Where the title ends: behind the case number, else behind the court's name."
     if number: return min(len(s.t), s.t.find("号", _back(s, number.start)) + 1)
@@ -120,7 +120,7 @@ def _title_end(s, number, name):
 
 def _back(s, at):
     "The levelled place of an original one."
-    for edge, shift in zip(reversed(s._at), reversed(s._shift)):
+    for edge, shift in zip(reversed(s._at), reversed(s._shift), strict=True):
         if at - shift >= edge: return at - shift
     return at
 

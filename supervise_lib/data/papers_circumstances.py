@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['CIRCUMSTANCES', 'LONGEST_SPAN', 'Circumstance', 'claimed', 'judged', 'offence_amount', 'offence_dates']
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #5fdcf1c6
+# %% ../../notebooks/data/papers_circumstances.ipynb #a69bdaa5
 import re
 from dataclasses import dataclass
 
 from .numerals import money
 from .papers_dates import moments
-from .papers_text import Field, Part, Parts, Source
+from .papers_text import Field, Parts, Source
 
 # %% ../../notebooks/data/papers_circumstances.ipynb #7e67d83b
 _R = re.compile
@@ -51,10 +51,11 @@ CIRCUMSTANCES = {    # code: (gate words, trigger, denial in the same clause)
 }
 _denied = re.compile(r"(?:不(?:能|应|宜)?以|不(?:能|应|宜|予|应当|足以|符合)?(?:以|被|再)?(?:认定|构成|属于?|成立|具备|具有|视为|作为|是|系|存在|论)|(?:并)?非|并无|没有|未(?:构成|认定|具有|具备)|缺乏|否定)(?!.*而[是系])")
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #e255a5d7
+# %% ../../notebooks/data/papers_circumstances.ipynb #ed729e81
 _refused = re.compile(r"不予(?:采纳|支持|采信|认定|确认|认可)|不能成立|不成立|难以(?:采纳|成立)|无(?:事实|法律)[^，。；]{0,12}依据|与(?:查明的?)?事实不符|不应采纳|不能采纳|理由不足|于法无据|不具有[^，。；]{0,4}情节")
 _granted = re.compile(r"予以(?:采纳|支持|认定|确认|采信)|应予(?:采纳|支持)|可予采纳|属实|(?:理由|意见|辩解)[^，。；]{0,4}成立|符合(?:事实|法律|查明)|予以考虑|本院采纳|有事实[^，。；]{0,12}依据|于法有据")
-_claim = re.compile(r"(?:辩护人|辩护意见|辩称|辩解|公诉机关|公诉人|检察院|检察机关|代理人|上诉人|上诉提出|起诉书|被告人[^，。；]{1,20}(?:提出|认为|辩))[^，。；]{0,24}?(?:提出|认为|关于|请求|所提|意见|称|指控|建议|辩|辩称)|关于[^，。；]{0,30}(?:辩护人|辩解|辩护|意见)|(?:辩护人|公诉机关|辩解|辩护)[^。；]{0,60}(?:意见|理由)")
+_claim = re.compile(r"(?:辩护人|辩护意见|辩称|辩解|公诉机关|公诉人|检察院|检察机关|代理人|上诉人|上诉提出|起诉书|被告人[^，。；]{1,20}(?:提出|认为|辩))[^，。；]{0,24}?"
+                    r"(?:提出|认为|关于|请求|所提|意见|称|指控|建议|辩|辩称)|关于[^，。；]{0,30}(?:辩护人|辩解|辩护|意见)|(?:辩护人|公诉机关|辩解|辩护)[^。；]{0,60}(?:意见|理由)")
 
 _after_denied = re.compile(r"(?:情节|的)?(?:的)?[^，。；]{0,16}(?:不能成立|不予(?:采纳|认定|支持)|不能认定|不成立)")
 
@@ -76,7 +77,7 @@ def _codes(text):
     if "plea" in names: found = [x for x in found if x[0] != "admit_in_court"]
     return found
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #ffe0f9f8
+# %% ../../notebooks/data/papers_circumstances.ipynb #75268264
 @dataclass(slots=True)
 class Circumstance:
     "A circumstance the paper speaks of. 量刑情节"
@@ -103,11 +104,11 @@ def _said(s, a, b, names, finding):
     found, last = {}, ()
     for m in _sentence.finditer(s.t, a, b):
         who = last = _who(m[0], names, last)
-        for code, denied, x, y in _codes(m[0]):
+        for code, denied, *_ in _codes(m[0]):
             if not denied: found.setdefault((code, who), Circumstance(code, who, finding, s.field(m[0], *m.span())))
     return list(found.values())
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #59d2b7ca
+# %% ../../notebooks/data/papers_circumstances.ipynb #2656753c
 _own = re.compile(r"(?:公诉机关|检察院|公诉人)[^。；\n]{0,6}(?:认为|建议|提请)|提请(?:本院)?依法|应当以[^。；]{2,40}追究|请求(?:本院)?依法")
 _defended = re.compile(r"\n?(?:被告人|上诉人)[^，。；\n]{0,60}(?:对公诉|对起诉|对指控|辩称|无异议|提出|的辩护人|供认|均表示)|辩护人[^，。\n]{0,30}(?:提出|认为|辩称|的辩护意见|对)|(?:上述|以上|前述)事实")
 
@@ -117,7 +118,7 @@ def claimed(s: Source, p: Parts, names: list[str]) -> list[Circumstance]:
     more = [m for m in _own.finditer(s.t, stop, p.story.end)]
     end = max([stop, *(s.t.find("\n", m.end(), p.story.end) if s.t.find("\n", m.end(), p.story.end) > 0 else m.end() for m in more)])
     found = _said(s, p.story.start, stop, names, "claimed")
-    for m in more: found += _said(s, m.start(), min(end, m.end() + 400) if (d := _defended.search(s.t, m.end(), end)) is None else d.start(), names, "claimed")
+    for m in more: found += _said(s, m.start(), d.start() if (d := _defended.search(s.t, m.end(), end)) else min(end, m.end() + 400), names, "claimed")
     return list({(c.code, c.names): c for c in reversed(found)}.values())
 
 def judged(s: Source, p: Parts, names: list[str]) -> list[Circumstance]:
@@ -131,7 +132,7 @@ def judged(s: Source, p: Parts, names: list[str]) -> list[Circumstance]:
         claim = bool(_claim.search(text))
         answer = text + ("。" + sentences[k + 1][0] if claim and k + 1 < len(sentences) and re.match(r"经查|(?:该|此|上述|其)[^，。；]{0,8}(?:意见|辩解|理由|辩护)|本院|对此|与", sentences[k + 1][0]) else "")
         fate = "rejected" if claim and _refused.search(answer) else "accepted" if claim and _granted.search(answer) else "" if claim else "accepted"
-        for code, denied, x, y in _codes(text):
+        for code, denied, *_ in _codes(text):
             finding = "rejected" if denied and code in _DENIABLE else "" if denied else fate
             if finding: found.setdefault((code, who, finding), Circumstance(code, who, finding, s.field(text, m.start(), m.start() + len(text))))
     both = {(c.code, c.names) for c in found.values() if c.finding == "accepted"} & {(c.code, c.names) for c in found.values() if c.finding == "rejected"}

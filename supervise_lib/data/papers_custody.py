@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['Custody', 'custody_events', 'histories']
 
-# %% ../../notebooks/data/papers_custody.ipynb #f7834716
+# %% ../../notebooks/data/papers_custody.ipynb #46b2439c
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from .charges import charge_code, charges_at
 from .numerals import chinese_number
-from .papers_dates import Moment, moments
+from .papers_dates import moments
 from .papers_heading import Person
-from .papers_text import Field, Part, Parts, Source
+from .papers_text import Field, Source
 
-# %% ../../notebooks/data/papers_custody.ipynb #2f423de0
+# %% ../../notebooks/data/papers_custody.ipynb #9ef5ea37
 @dataclass(slots=True)
 class Custody:
     "One event of an accused's custody history. 羁押事件"
@@ -34,16 +34,20 @@ class Custody:
 _events = [("prison", r"(?:在[^，。；]{2,20}(?:监狱|看守所|管教所))?服刑|收监执行|送监|解回再审|押回"), ("designated_residence", r"指定(?:居所|地点|场所)?监视居住"), ("residential_surveillance", r"监视居住"),
            ("bail_end", r"(?:解除|撤销|取消)取保候审"), ("bail", r"(?<!违反)取保候审(?!期间|规定)"), ("decided", r"(?:批准|决定)(?:对[^，。；]{1,10})?(?:予以|依法)?逮捕(?!执行)"), ("arrest", r"逮捕"),
            ("administrative_detention", r"(?:行政|治安)(?:处罚)?拘留"), ("judicial", r"司法拘留"), ("criminal_detention", r"刑事拘留|(?<![行政司法治安刑事先])拘留(?!所|证|通知|决定)"),
-           ("compulsory_treatment", r"强制(?:隔离)?戒毒"), ("held", r"(?:现|仍)[^，。；\n]{0,6}?(?:羁押|关押|押|在押)(?:于|在|至)?|羁押[于在](?=[^，。；]{2,24}看守所)|(?:现|目前)[^，。；\n]{0,6}(?:在家|在逃|在居住地|被?取保候审|被?监视居住)"),
-           ("custody", r"(?<![先行])羁押|留置|被押|关押"), ("summons", r"传唤(?!不到)|拘传"), ("capture", r"抓获|捉获|查获|擒获|缉获|归案|(?<![不未])到案|投案"),
+           ("compulsory_treatment", r"强制(?:隔离)?戒毒"), 
+           ("held", r"(?:现|仍)[^，。；\n]{0,6}?(?:羁押|关押|押|在押)(?:于|在|至)?|羁押[于在](?=[^，。；]{2,24}看守所)"
+                    r"|(?:现|目前)[^，。；\n]{0,6}(?:在家|在逃|在居住地|被?取保候审|被?监视居住)"),
+           ("custody", r"(?<![先行])羁押(?!期限|期间)|留置|被押|关押"), ("summons", r"传唤(?!不到)|拘传"), ("capture", r"抓获|捉获|查获|擒获|缉获|归案|(?<![不未])到案|投案"),
            ("release", r"(?:刑满|期满|执行期满)?释放|执行(?:刑满|完毕|期满)|刑满"), ("convicted", r"判处|(?<!执行)判决(?!、裁定)|判刑|劳动教养|劳教|收容教[养育]|收容审查|社区戒毒|罚款|处以刑罚|不起诉|假释|减刑")]
 _event = re.compile("|".join(f"(?P<{k}>{v})" for k, v in _events))
 _case = re.compile(r"因(?:涉嫌)?本案|涉嫌|因犯[^，。；]{2,30}?罪?(?=于?[^，。；]{0,24}(?:被[^，。；]{0,20}(?:刑事拘留|逮捕|取保候审|监视居住|羁押)))|因本|为本案")
 _reason = re.compile(r"因(?:涉嫌)?(?:犯有?)?([一-龥、]{1,30}?)(?=[，于被由在经\d]|$|罪)")
 
-# %% ../../notebooks/data/papers_custody.ipynb #4e6777fc
-_acts = {"盗窃": "盗窃|偷|扒窃|窃", "诈骗": "诈骗|骗", "故意伤害": "殴打|伤害|打架", "寻衅滋事": "寻衅|殴打|滋事|损毁", "赌博": "赌", "开设赌场": "赌", "走私、贩卖、运输、制造毒品": "贩毒|贩卖毒", "容留他人吸毒": "容留", "非法持有毒品": "持有毒|非法持有",
-         "引诱、容留、介绍卖淫": "卖淫|嫖", "危险驾驶": "酒|醉|驾驶|交通", "妨害公务": "阻碍|妨害", "故意毁坏财物": "损毁|毁坏", "非法拘禁": "限制人身|拘禁", "敲诈勒索": "敲诈", "强制猥亵、侮辱": "猥亵", "非法占用农用地": "林地|农用地", "聚众斗殴": "斗殴|殴打|打架"}
+# %% ../../notebooks/data/papers_custody.ipynb #c667bad2
+_acts = {"盗窃": "盗窃|偷|扒窃|窃", "诈骗": "诈骗|骗", "故意伤害": "殴打|伤害|打架", 
+         "寻衅滋事": "寻衅|殴打|滋事|损毁", "赌博": "赌", "开设赌场": "赌", "走私、贩卖、运输、制造毒品": "贩毒|贩卖毒", "容留他人吸毒": "容留",
+         "非法持有毒品": "持有毒|非法持有", "引诱、容留、介绍卖淫": "卖淫|嫖", "危险驾驶": "酒|醉|驾驶|交通", "妨害公务": "阻碍|妨害", "故意毁坏财物": "损毁|毁坏",
+         "非法拘禁": "限制人身|拘禁", "敲诈勒索": "敲诈", "强制猥亵、侮辱": "猥亵", "非法占用农用地": "林地|农用地", "聚众斗殴": "斗殴|殴打|打架"}
 
 def _administrative_case(reason, codes):
     "Is an administrative detention part of this case? True, False or None."
@@ -61,11 +65,11 @@ def _other_charge(t, a, b, codes):
     named = {charge_code(n) for m in _suspected.finditer(t, a, b) for n, *_ in charges_at(t[:b], m.end(), known_only=True)}
     return bool(named and codes and not named & set(codes))
 
-# %% ../../notebooks/data/papers_custody.ipynb #ba52fb7f
+# %% ../../notebooks/data/papers_custody.ipynb #f56ac913
 _clause_end = re.compile(r"[。；\n]")
 _duration = re.compile(r"(?:并处)?(?:罚款)?[^，。；\d]{0,4}?([0-9一二三四五六七八九十]{1,3})[日天]")
 _not_held = re.compile(r"（?(?:在逃|网上追逃|未执行|均未执行|缓[刑期]执行|不执行)")
-_other_subject = re.compile(r"辩护人|法定代理人|诉讼代表人|附带民事")
+_stopped = re.compile(r"(?:停止|中止|暂停)计算|鉴定期间")       # time that may not count as custody
 
 def _clauses(t, a, b):
     "Sentences of t[a:b]."
@@ -75,7 +79,7 @@ def _clauses(t, a, b):
         at = m.end()
     if at < b: yield at, b
 
-# %% ../../notebooks/data/papers_custody.ipynb #3c9772ae
+# %% ../../notebooks/data/papers_custody.ipynb #798e4d8d
 def _event_of(s, m, kind, when, clause_at, clause, same, codes):
     t, a, b = s.t, m.start(), m.end()
     reason = None
@@ -88,8 +92,9 @@ def _event_of(s, m, kind, when, clause_at, clause, same, codes):
         else: same = False
     if days and when and when.day: to = when.day + timedelta(days - 1)
     start = min(when.start, a) if when and when.start >= clause_at else a
-    carried_out = kind != "arrest" or not m["decided"]
-    return Custody(kind, when.day if when else None, to, same, bool(when and when.day and carried_out), s.field(t[start:b], start, b), when.year if when else None, days, reason, m[0])
+    carried_out, kind = kind != "decided", "arrest" if kind == "decided" else kind
+    stopped = _stopped.search(t, clause_at, clause_at + len(clause))
+    return Custody(kind, when.day if when else None, to, same, bool(when and when.day and carried_out and not stopped), s.field(t[start:b], start, b), when.year if when else None, days, reason, m[0])
 
 def _sentence(s, a, b, told):
     "The events of one sentence as (match, kind, date, new dates, after 因本案?), and where 因本案 stands."
@@ -100,17 +105,15 @@ def _sentence(s, a, b, told):
         kind = m.lastgroup
         if _not_held.match(t, m.end()) and kind not in ("arrest", "held"): continue
         if kind == "decided":
-            if executed and a + executed.start() > m.start() or re.match(r"[，]?[^。；]{0,12}?(?:同日|当日|次日|由)[^。；]{0,20}执行", t[m.end():b]): 
-                if not (executed and a + executed.start() > m.start()): kind = "arrest"
-                else: continue
-            else: kind = "arrest"
+            if executed and a + executed.start() > m.start(): continue
+            kind = "arrest" if re.match(r"[，]?[^。；]{0,12}?(?:同日|当日|次日|由)[^。；]{0,20}执行", t[m.end():b]) else "decided"
         new = [x for x in told if end <= x.start < m.start()]
         last = new[-1] if new else last
         found.append((m, kind, last, new, bool(case and case.start() < m.start())))
         end = m.end()
     return found, case
 
-# %% ../../notebooks/data/papers_custody.ipynb #31d0111b
+# %% ../../notebooks/data/papers_custody.ipynb #1ff16793
 def custody_events(s: Source, a: int, b: int, codes: list[str] = ()) -> list[Custody]:
     "The custody events told in a stretch of the heading, prior records left out; `codes` are the charges of this case. 羁押经过"
     t, found, same = s.t, [], False
@@ -136,11 +139,20 @@ def custody_events(s: Source, a: int, b: int, codes: list[str] = ()) -> list[Cus
             if kind in ("administrative_detention", "compulsory_treatment", "judicial") or of_case is not False:
                 group = new if len(new) > 1 and _enumerated(t, new, m) else [when]
                 found += [_event_of(s, m, kind, w, x, t[x:y], of_case, codes) for w in group]
-    return found
+    return _carried_out(found)
+
+def _carried_out(events):
+    "An arrest only said to be decided was carried out where the person was in custody already or is said to be held now."
+    inside, now = False, any(e.kind == "held" for e in events)
+    for e in events:
+        if e.kind == "arrest" and not e.is_complete and e.from_date and (inside or now) and "鉴定" not in (e.reason or ""): e.is_complete = True
+        if e.kind in ("criminal_detention", "custody", "arrest"): inside = True
+        elif e.kind in ("bail", "release", "residential_surveillance", "designated_residence"): inside = False
+    return events
 
 def _enumerated(t, new, m):
     "Do all the dates belong to this event (分别于5月7日、6月27日被取保候审)?"
-    return all(re.fullmatch(r"[、和及与]|以及", t[p.end:q.start]) for p, q in zip(new, new[1:]))
+    return all(re.fullmatch(r"[、和及与]|以及", t[p.end:q.start]) for p, q in zip(new, new[1:], strict=False))
 
 # %% ../../notebooks/data/papers_custody.ipynb #7a21412b
 _together = re.compile(r"(?:^|(?<=[。\n]))(?:上述|以上|上列|前述|[二三四五六七八九十两]+)?(?:[一二三四五六七八九十两]+|各)?(?:名)?被告人(?:[^，。因于]{0,40}?)(?:均|都|分别)?(?=因|于|均)[^。\n]*。?")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .numerals import chinese_date, chinese_number
 
-# %% ../../notebooks/data/papers_dates.ipynb #d4bde842
+# %% ../../notebooks/data/papers_dates.ipynb #5d07a6fb
 class Moment(NamedTuple):
     "A date as told: the day where it is certain, else the year and month that are. 时间点"
     day: date | None
@@ -24,7 +24,7 @@ class Moment(NamedTuple):
 _d = "零〇○◯OoΟοОоｏＯ0-9一二三四五六七八九"
 DAY = rf"(?:[{_d}]{{4}}年(?:[{_d}十]{{1,3}}|元)月[{_d}十廿卅]{{1,3}}[日号]|(?<!\d)[12]\d{{3}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?!\d))"     # no groups: to be put into longer patterns
 
-_n = "[元0-9〇○零一二三四五六七八九十廿]{1,3}"
+_n = "[元0-9〇○OoΟοОоｏＯ零一二三四五六七八九十廿]{1,3}"
 _moment = re.compile(rf"(?P<full>{DAY})|(?P<ym>[12]\d{{3}})年(?P<ymm>{_n})月(?!\d|[一二三四五六七八九十])|(?P<year>[12]\d{{3}})年(?![度\d以])|同年底?(?:(?P<sym>{_n})月(?:(?P<syd>{_n})日)?)?|(?:同|当)月(?P<smd>{_n})日"
                      rf"|(?P<next>次日|翌日)|(?P<same>同日|当日|当天|即日|同天)|(?<![\d年])(?P<bm>{_n})月(?P<bd>{_n})日|(?<=[日、和])、?(?P<bare>\d{{1,2}})日(?=[被因由经、])"
                      rf"|(?P<masked>[×xX*＊某]{{1,4}}年(?:[\d×xX*＊某]{{1,3}}月)?(?:[\d×xX*＊某]{{1,3}}日)?|[12]\d{{3}}年[×xX*＊某]{{1,2}}月[\d×xX*＊某]{{1,3}}日|\d{{1,2}}月[×xX*＊某]{{1,2}}日)")

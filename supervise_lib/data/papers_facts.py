@@ -39,7 +39,7 @@ class DateFact:
 _HELD = {"criminal_detention": "detain", "custody": "detain", "arrest": "arrest"}
 _FREE = {"bail", "release", "residential_surveillance", "designated_residence"}
 
-# %% ../../notebooks/data/papers_facts.ipynb #c50fc5d6
+# %% ../../notebooks/data/papers_facts.ipynb #2a637cfe
 def _open(fact, e, at):
     kind = "retention" if e.word == "留置" else _HELD[e.kind]
     if at is None: at = [e.from_date, kind]
@@ -59,7 +59,8 @@ def _aside(fact, e, following):
     after = next((x for x in following if x.from_date and x.from_date >= day and x.kind not in ("held", "capture", "summons", "decided")), None)
     if e.kind in ("capture", "summons"):
         if after is None or e.is_same_case is not True: return
-        until = after.from_date - timedelta(after.kind not in _FREE) if (after.from_date - day).days <= 3 or after.kind in _FREE and e.kind == "capture" else day
+        until = after.from_date - timedelta(after.kind not in _FREE) if (after.from_date - day).days <= (30 if e.kind == "capture" else 3) else day
+        if (after.from_date - day).days > 3: fact.gaps.append("what followed the capture is not told")
         if until >= day or after.from_date > day: fact.maybe.append((day, max(until, day), "detain"))
     elif e.is_same_case is not False:
         until = e.to_date or (after.from_date - timedelta(1) if after else None)
@@ -67,17 +68,18 @@ def _aside(fact, e, following):
         if after and e.to_date and 0 <= (after.from_date - e.to_date).days <= 1: until = max(day, after.from_date - timedelta(1))
         (fact.stays if e.is_same_case else fact.maybe).append((day, until, "administrative_detention"))
 
-# %% ../../notebooks/data/papers_facts.ipynb #4aeef37f
+# %% ../../notebooks/data/papers_facts.ipynb #cb6672d1
 def _stays(fact, events, designated):
     "Fill the stays of `fact`: certain events make stays, events of which the paper does not say whose case they are make `maybe`."
     doubtful = [e for e in events if e.is_same_case is None and (e.kind in _HELD and e.kind != "custody" or e.kind in _FREE)]
+    if doubtful and not any(e.is_same_case and e.kind in (*_HELD, *_FREE) for e in events):      # one chain only: the crime was renamed on the way
+        events, doubtful = [replace(e, is_same_case=True) if e in doubtful else e for e in events], []
     if doubtful:
         aside = DateFact(fact.name, fact.kind, fact.term, fact.suspended, None, None, None, fact.judgment_date)
         _walk(aside, [replace(e, is_same_case=True) for e in doubtful], designated)
         fact.maybe += aside.stays + aside.maybe
     _walk(fact, [e for e in events if e not in doubtful], designated)
     fact.gaps = list(dict.fromkeys(fact.gaps))
-    if doubtful and not any(e.is_same_case for e in events): fact.gaps.append("suspected of another crime than charged")
 
 def _walk(fact, events, designated):
     dated = [e for e in events if e.from_date]
@@ -101,19 +103,21 @@ def _walk(fact, events, designated):
         elif e.kind in _FREE:
             if at: _close(fact, at, e.from_date); at = None
             if e.kind == "designated_residence" or e.kind == "residential_surveillance" and designated: residence = e.from_date; designated = "told" if e.kind == "designated_residence" else designated
-        if e.kind == "arrest" and not e.is_complete: fact.gaps.append("arrest decided, not said to be carried out")
+        if e.from_date and not e.is_complete and e.kind not in ("administrative_detention", "capture", "summons"):
+            fact.gaps.append("arrest decided, not said to be carried out" if e.kind == "arrest" else "a time that may not count")
     if at: fact.stays.append((at[0], None, at[1]))
     fact.maybe = list(dict.fromkeys(fact.maybe))
     last = next((e for e in reversed(events) if e.kind in _HELD or e.kind in _FREE or e.kind == "held"), None)
     fact.at_liberty = bool(last and last.kind in _FREE)
 
-# %% ../../notebooks/data/papers_facts.ipynb #26255ec9
+# %% ../../notebooks/data/papers_facts.ipynb #a0df446f
 def date_fact(sentence: Sentence, events: list[Custody], judged_on: date | None, designated: bool = False) -> DateFact:
     "What is known of one accused's dates; `designated`: does the paper speak of designated residence? 单个被告人的日期要素"
     total = sentence.total
     fact = DateFact(sentence.name.value, value(total.kind), value(total.term), total.probation is not None, sentence.start, sentence.end,
                     value(sentence.deducted_days), judged_on)
     _stays(fact, events, "maybe" if designated else "")
+    if sentence.is_combined: fact.gaps.append("combined with an earlier sentence")
     mine = [e for e in events if e.is_same_case and e.kind in _HELD]
     if any(e.kind == "held" for e in events) and not mine: fact.gaps.append("held, but not said since when")
     fact.first_custody = min((s[0] for s in fact.stays if s[2] != "residence_designated"), default=None)

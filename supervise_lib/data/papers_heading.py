@@ -6,10 +6,9 @@
 __all__ = ['ACCUSED', 'court', 'case_no', 'instance', 'prosecutor', 'private_prosecutor', 'Person', 'people', 'Accusation',
            'accusations', 'indictment_no', 'filed_on', 'hearing_dates', 'procedure_kind']
 
-# %% ../../notebooks/data/papers_heading.ipynb #44c86c62
+# %% ../../notebooks/data/papers_heading.ipynb #345f1d3d
 import re
 from dataclasses import dataclass, field
-from datetime import date
 
 from .charges import charges_at
 from .numerals import chinese_date
@@ -90,7 +89,7 @@ class Person:
     id_no: Field | None = None
     prior: list[Field] = field(default_factory=list)
 
-# %% ../../notebooks/data/papers_heading.ipynb #ea58fb40
+# %% ../../notebooks/data/papers_heading.ipynb #16f9b218
 def _details(s, person):
     a, b = person.part
     if m := _sex.search(s.t, a, min(b, a + 400)): person.sex = s.field({"男": "M", "女": "F"}[m[1]], *m.span(1))
@@ -110,7 +109,7 @@ def people(s: Source, p: Parts) -> list[Person]:
         name = m[2].strip()
         if _not_name.search(name) or any(x.name.value == name for x in found): continue
         found.append(Person(s.field(name, *m.span(2)), "单位" in m[1], Part(m.start(1), p.head.end)))
-    for a, b in zip(found, found[1:]): a.part = Part(a.part.start, b.part.start)
+    for a, b in zip(found, found[1:], strict=False): a.part = Part(a.part.start, b.part.start)
     return [_details(s, x) for x in found]
 
 # %% ../../notebooks/data/papers_heading.ipynb #8afd4b14

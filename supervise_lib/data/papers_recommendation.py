@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['LENGTH', 'months', 'term_range', 'Recommendation', 'recommendations', 'adoption']
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #5fabf4ab
+# %% ../../notebooks/data/papers_recommendation.ipynb #a9c59204
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .numerals import Term, chinese_number, chinese_term, money
-from .papers_text import Field, Part, Parts, Source
+from .numerals import Term, chinese_term, money
+from .papers_text import Field, Parts, Source
 from .papers_verdict import KINDS
 
 # %% ../../notebooks/data/papers_recommendation.ipynb #64dfda77
@@ -45,7 +45,7 @@ def term_range(text: str) -> tuple[Term, Term, int, int] | None:
     if low is None or high is None or (low.years * 360 + low.months * 30 + low.days > high.years * 360 + high.months * 30 + high.days): return None
     return low, high, *m.span()
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #e8e2f69f
+# %% ../../notebooks/data/papers_recommendation.ipynb #f1dc26c5
 @dataclass(slots=True)
 class Recommendation:
     "A sentence the procuratorate recommended. 量刑建议"
@@ -62,7 +62,8 @@ class Recommendation:
     is_retold: bool = False              # told only in the court's view, after its last 本院认为
 
 _prosecution = "公诉机关|公诉人|检察机关|检察院|检察员|该院|抗诉机关|起诉书"
-_defence = r"辩护人(?!到庭|出庭|均|、|和|及|[一-龥]{2,3}(?:到|出)庭)|辩称|辩解称|辩护意见|代理人|代理意见|被害人(?!陈述|的?陈述)[^，。；]{0,12}(?:请求|建议|要求|表示|提出)|近亲属[^，。；]{0,12}(?:请求|要求)|社区矫正[^，。；]{0,20}(?:建议|认为)|司法局|调查评估"
+_defence = (r"辩护人(?!到庭|出庭|均|、|和|及|[一-龥]{2,3}(?:到|出)庭)|辩称|辩解称|辩护意见|代理人|代理意见"
+            r"|被害人(?!陈述|的?陈述)[^，。；]{0,12}(?:请求|建议|要求|表示|提出)|近亲属[^，。；]{0,12}(?:请求|要求)|社区矫正[^，。；]{0,20}(?:建议|认为)|司法局|调查评估")
 _speaker = re.compile(rf"(?<![对向与和同])(?P<p>{_prosecution})|(?P<d>{_defence})")
 _propose = re.compile(r"建议|量刑(?:幅度|意见)")
 _penal = re.compile(r"有期徒刑|拘役|管制|无期|死刑|罚金|缓刑|免[予于除]刑|量刑|判处|处刑")
@@ -76,10 +77,11 @@ def _by_prosecution(t, a, at, own=None):
     for m in _speaker.finditer(t, max(a, at - 600), at): last = m
     return bool(last and last["p"])
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #3c4b53e1
+# %% ../../notebooks/data/papers_recommendation.ipynb #e84b08e0
 _probation = re.compile(rf"缓刑(?:考验期)?(?:为)?(?P<r>(?:{LENGTH}|{_n})(?:{_until}{LENGTH})?)?")
 _not_suspended = re.compile(r"不(?:适用|宜适用|得适用|建议适用|予适用|宜|能适用)缓刑")
-_fine = re.compile(r"罚金(?:人民币)?(?P<a>[0-9.，一二三四五六七八九十百千万两]{1,12}?(?:元|万元)?)(?:以上|至|到|-|－|—|～)(?:人民币)?(?P<b>[0-9.，一二三四五六七八九十百千万两]{1,12}元)|罚金(?:人民币)?(?P<c>[0-9.，一二三四五六七八九十百千万两]{1,12}元)(?P<d>以下)?")
+_fine = re.compile(r"罚金(?:人民币)?(?P<a>[0-9.，一二三四五六七八九十百千万两]{1,12}?(?:元|万元)?)(?:以上|至|到|-|－|—|～)"
+                   r"(?:人民币)?(?P<b>[0-9.，一二三四五六七八九十百千万两]{1,12}元)|罚金(?:人民币)?(?P<c>[0-9.，一二三四五六七八九十百千万两]{1,12}元)(?P<d>以下)?")
 
 def _fines(text):
     m = _fine.search(text)
@@ -108,7 +110,7 @@ def _one(s, a, b, names):
     return Recommendation(s.field(text, a, b), names, kind, low, high, s.field((low, high), a + found[2], a + found[3]) if found else None,
                           suspended, probation, _fines(text), "决定执行" in head)
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #cf8e31b0
+# %% ../../notebooks/data/papers_recommendation.ipynb #ee4124ce
 _sentence_end = re.compile(r"[。；\n]")
 _for = re.compile(r"(?:分别)?对(?:被告人|被告单位|上诉人)?|判处被告人|被告人")
 
@@ -122,7 +124,7 @@ def _pieces(t, a, b, names):
         else: groups.append([i, i + len(n), [n]])
     if len(groups) < 2: return [(a, b, tuple(groups[0][2]) if groups else ())]
     ends = [g[0] for g in groups[1:]] + [b]
-    return [(a if k == 0 else g[0], e, tuple(g[2])) for k, (g, e) in enumerate(zip(groups, ends))]
+    return [(a if k == 0 else g[0], e, tuple(g[2])) for k, (g, e) in enumerate(zip(groups, ends, strict=True))]
 
 def recommendations(s: Source, p: Parts, names: list[str], own: re.Pattern | None = None) -> list[Recommendation]:
     "Every recommendation of the procuratorate the judgment tells, in order. 量刑建议"
@@ -144,8 +146,9 @@ def recommendations(s: Source, p: Parts, names: list[str], own: re.Pattern | Non
     for r in found: r.is_retold = r.text.start > last
     return [r for r in found if r.range or r.kind or r.suspended != "unspecified" or r.fine]
 
-# %% ../../notebooks/data/papers_recommendation.ipynb #5ee4b5d7
-_stance = re.compile(r"量刑的?(?:建议|意见)(?P<gap>[^。；]{0,50}?)(?:(?P<no>不予采纳|不予支持|不当|明显不当|偏[轻重]|过[轻重]|不予采信|难以采纳|不能成立|不予认可|不宜采纳)|(?P<yes>(?:予以|应予|可予|依法)?(?:采纳|支持)|适当|恰当|得当|合理|合法|符合法律规定|并无不当))")
+# %% ../../notebooks/data/papers_recommendation.ipynb #d62fea33
+_stance = re.compile(r"量刑的?(?:建议|意见)(?P<gap>[^。；]{0,50}?)"
+                     r"(?:(?P<no>不予采纳|不予支持|不当|明显不当|偏[轻重]|过[轻重]|不予采信|难以采纳|不能成立|不予认可|不宜采纳)|(?P<yes>(?:予以|应予|可予|依法)?(?:采纳|支持)|适当|恰当|得当|合理|合法|符合法律规定|并无不当))")
 _adjusted = re.compile(r"调整(?:后的?|了)?量刑建议|量刑建议[^。；]{0,12}(?:予以)?调整|变更(?:后的)?量刑建议")
 
 def adoption(s: Source, p: Parts) -> Field | None:

@@ -100,7 +100,7 @@ class Parts:
         "How many parts are there: at least four in a document that was understood."
         return sum(p.end > p.start for p in (self.head, self.procedure, self.story, self.findings, self.view, self.verdict, self.tail))
 
-# %% ../../notebooks/data/papers_text.ipynb #2b95b70d
+# %% ../../notebooks/data/papers_text.ipynb #d523d8ff
 _verdict_words = ("判决如下", "裁定如下", "判处如下", "决定如下")
 _story = re.compile(r"(?<=[。\n])(?:公诉机关|[一-龥]{2,30}检察院)(?:起诉)?指控[：，称]")
 _verdict_short = re.compile(r"(?:之|的)?规定[，,]?(?:特|依法)?(?:作出如下)?判决[：，]")
@@ -108,7 +108,8 @@ _after_verdict = re.compile(r"如不服本|本(?:判决|裁定)为终审|本(?:�
 _closed = re.compile(r"审理终结。?|评议终结。?")
 _opens = re.compile(r"经(?:本院|法庭|庭审|依法|公开|开庭|二审|再审|本庭|合议庭)*(?:审理|审查|庭审)?查明|审理查明|本院查明|(?:审理|经审)认定")
 _views = re.compile(r"(?:本院|本庭|我院|合议庭|法庭)(?:经(?:审理|审查|研究|评议)|综合)?[后，]{0,2}认为")
-_procedure = re.compile(r"[^。\n]{0,60}?(?:检察院(?!批准|决定|取保)[^。；\n]{0,90}?(?:指控|起诉书|提起公诉|起诉)|公诉机关[^。\n]{0,8}以[^。\n]{2,40}号|人民法院[^。\n]{0,6}(?:审理|受理)[^。]{0,120}?一案|被控[^。\n]{1,60}一案|自诉人[^。\n]{1,40}(?:以|指控|控诉|起诉|提起)|被告人[^。，\n]{2,60}一案)")
+_procedure = re.compile(r"[^。\n]{0,60}?(?:检察院(?!批准|决定|取保)[^。；\n]{0,90}?(?:指控|起诉书|提起公诉|起诉)|公诉机关[^。\n]{0,8}以[^。\n]{2,40}号"
+                        r"|人民法院[^。\n]{0,6}(?:审理|受理)[^。]{0,120}?一案|被控[^。\n]{1,60}一案|自诉人[^。\n]{1,40}(?:以|指控|控诉|起诉|提起)|被告人[^。，\n]{2,60}一案)")
 
 def _verdict(t):
     found = max((t.rfind(w), len(w)) for w in _verdict_words)

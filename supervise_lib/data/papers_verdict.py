@@ -6,18 +6,18 @@
 __all__ = ['KINDS', 'Penalty', 'Conviction', 'Sentence', 'sentences', 'PropertyItem', 'property_items', 'articles',
            'judgment_date']
 
-# %% ../../notebooks/data/papers_verdict.ipynb #d2941d8e
+# %% ../../notebooks/data/papers_verdict.ipynb #625dec08
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .charges import charges_at
-from .numerals import Term, chinese_date, chinese_number, chinese_term, money
+from .numerals import chinese_date, chinese_number, chinese_term, money
 from .papers_dates import DAY
 from .papers_heading import ACCUSED
-from .papers_text import Field, Part, Parts, Source
+from .papers_text import Field, Parts, Source
 
-# %% ../../notebooks/data/papers_verdict.ipynb #9806cc62
+# %% ../../notebooks/data/papers_verdict.ipynb #ddd8de0d
 KINDS = {"有期徒刑": "fixed", "拘役": "detention", "管制": "control", "无期徒刑": "life", "死刑": "death"}
 
 @dataclass(slots=True)
@@ -50,16 +50,17 @@ class Sentence:
     deducted_days: Field | None = None
     fine_paid: Field | None = None        # Decimal, or True where it is said to be paid without a sum
     fine_due: Field | None = None         # (number, unit "days" | "months") after the judgment takes effect, or a date
+    is_combined: bool = False             # 与前罪并罚
     is_upheld: bool = False               # kept from the judgment of first instance
     prohibition: Field | None = None      # 禁止令
     ban: Field | None = None              # 从业禁止
 
-# %% ../../notebooks/data/papers_verdict.ipynb #602be312
+# %% ../../notebooks/data/papers_verdict.ipynb #4823b413
 _amount = r"[0-9.，零〇一二三四五六七八九十百千万亿两壹贰叁肆伍陆柒捌玖拾佰仟萬圆]{1,20}?\s*万?[元圆]"
 _length = r"[0-9零〇○一二三四五六七八九十两壹贰叁肆伍陆柒捌玖拾半年月个日天又]{2,14}"
 _links = re.compile(
     rf"(?P<total>(?:决定|合并|总和刑期[^，。；]{{0,20}}，?|数罪并罚，?(?:判处|实际)?)+(?:合并|对其|对被告人[^，。；]{{1,20}}|应)?执行(?:刑期)?|执行(?=有期徒刑|拘役|管制|无期徒刑))"
-    r"|(?P<before>(?<![参])与(?=[^。；\n]{0,120}(?:并罚|合并))|连同(?=[^。；\n]{0,120}(?:并罚|合并|执行))|余刑|残刑|前罪|原判(?=[^。；\n]{0,60}并罚))"
+    r"|(?P<before>(?<![参])与(?=[^。；\n]{0,120}(?:并罚|合并))|连同(?=[^。；\n]{0,120}(?:并罚|合并|执行))|余刑|残刑|前罪|原判(?=[^。；\n]{0,60}并罚)|(?:原|前)(?=(?:犯|判处)[^。\n]{0,120}执行)|撤销(?=[^。；\n]{0,60}(?:缓刑|假释)))"
     r"|(?P<commit>(?<!罪)犯(?:有|了)?(?![罪法]))"
     r"|(?P<reprieve>死刑[，、]?(?:缓期(?:二|两|2)年(?:执行)?|(?:宣告)?缓期执行))"
     rf"|(?P<kind>有期徒刑|拘役|管制|无期徒刑|死刑)[：，]?(?P<term>{_length})?"
@@ -105,14 +106,14 @@ def _link(s, m, at, penalty):
         much = "all" if m["much"] == "全部" or "全部财产" in m[0] else "part"
         _put(penalty, "confiscation", s.field((much, money(m["property"]) if m["property"] else None), a, b))
 
-# %% ../../notebooks/data/papers_verdict.ipynb #a7641a33
+# %% ../../notebooks/data/papers_verdict.ipynb #9d009a10
 def _chain(s, sentence, a, b):
     "Read the chain in t[a:b] into `sentence`."
     text, total, current, previous = _blank(s.t[a:b]), Penalty(), None, False
     penalty = loose = Penalty()
     for m in _links.finditer(text):
         if m["total"]: sentence.is_total_told, penalty, previous = True, total, False
-        elif m["before"]: previous, penalty = True, Penalty()
+        elif m["before"]: previous, sentence.is_combined, penalty = True, True, Penalty()
         elif m["commit"]:
             listed = charges_at(s.t[:b], a + m.end())
             if not listed: continue
@@ -202,10 +203,11 @@ def _merge(old, new):
     if fresh.total.fine and fresh.total.kind and fresh.total.kind.value == "fine_only" and kept.total.kind: fresh.total.kind, fresh.total.term = kept.total.kind, kept.total.term
     return fresh
 
-# %% ../../notebooks/data/papers_verdict.ipynb #b4f054f6
+# %% ../../notebooks/data/papers_verdict.ipynb #c2a2e9cb
 _range = re.compile(rf"({DAY})(?:开始)?起?(?:执行|计算|算)?[，、]?(?:至|到|—|－|-|～|~)({DAY})止?")
 _formula = re.compile(r"(?:羁押|拘留|监视居住|留置)的?[，]?(?:[一二两12])[日天][，]?(?:予以)?(?:折抵)?(?:刑期)?[，]?(?:折抵)?(?:管制|拘役|有期徒刑)?(?:刑期)?[一二两12半]?[日天]?")
-_deducted = re.compile(r"(?:折抵|扣除|扣减|抵扣|羁押|拘留|留置)[^，。；）\n]{0,16}?([0-9一二三四五六七八九十百]{1,5})[日天](?:(?:[，]?(?:均|应|已|可|依法)?(?:予以|予|已)?(?:折抵|扣除|扣减|抵扣|计算在内))|(?=[^，。；）\n]{0,4}[，。；）、]))")
+_deducted = re.compile(r"(?:折抵|扣除|扣减|抵扣|羁押|拘留|留置)[^，。；）\n]{0,16}?(?<![月年又零0-9一二三四五六七八九十百])([0-9一二三四五六七八九十百]{1,5})[日天]"
+                       r"(?:(?:[，]?(?:均|应|已|可|依法)?(?:予以|予|已)?(?:折抵|扣除|扣减|抵扣|计算在内))|(?=[^，。；）\n]{0,4}[，。；）、]))")
 _deduct_word = re.compile("折抵|扣除|扣减|抵扣")
 
 def _days_deducted(s, a, b):
@@ -254,9 +256,11 @@ def _after(s, x, a, b):
     if m := _prohibit.search(t, a, b): x.prohibition = s.field(m[0], *m.span())
     if m := _ban.search(t, a, b): x.ban = s.field(m[0], *m.span())
 
-# %% ../../notebooks/data/papers_verdict.ipynb #2550a1ce
-_orders = [("civil_compensation", re.compile(r"附带民事[^。；\n]{0,60}赔偿|赔偿附带民事")), ("restitute", re.compile(r"退赔|责令[^。；\n]{0,40}退出")), ("recover", re.compile(r"追缴|没收[^。；\n]{0,6}违法所得|违法所得[^。；\n]{0,40}没收|退缴")),
-           ("return_victim", re.compile(r"发还|返还|退还")), ("forfeit_contraband", re.compile(r"(?:毒品|违禁|枪|弹药|假币|假药|赌具|吸毒工具|管制刀具|甲基苯丙胺|海洛因|冰毒|氯胺酮)[^。；\n]{0,80}(?:没收|销毁)|没收[^。；\n]{0,40}(?:毒品|违禁|枪|假币|赌具)")),
+# %% ../../notebooks/data/papers_verdict.ipynb #1d6dc0eb
+_orders = [("civil_compensation", re.compile(r"附带民事[^。；\n]{0,60}赔偿|赔偿附带民事")), ("restitute", re.compile(r"退赔|责令[^。；\n]{0,40}退出")), 
+           ("recover", re.compile(r"追缴|没收[^。；\n]{0,6}违法所得|违法所得[^。；\n]{0,40}没收|退缴")),
+           ("return_victim", re.compile(r"发还|返还|退还")), 
+           ("forfeit_contraband", re.compile(r"(?:毒品|违禁|枪|弹药|假币|假药|赌具|吸毒工具|管制刀具|甲基苯丙胺|海洛因|冰毒|氯胺酮)[^。；\n]{0,80}(?:没收|销毁)|没收[^。；\n]{0,40}(?:毒品|违禁|枪|假币|赌具)")),
            ("forfeit_tool", re.compile("没收"))]
 _yuan = re.compile(rf"(?:人民币|计|元|所得|赃款|损失)?({_amount})")
 
