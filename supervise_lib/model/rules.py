@@ -83,7 +83,7 @@ def _reasons(outcome, applies, missing, excuses) -> pd.Series:
     for name, flag in excuses.items(): reason = put(clear & flag, f"excused:{name}")
     return put(cannot, "unknown")
 
-# %% ../../notebooks/model/rules.ipynb #b307c7cb
+# %% ../../notebooks/model/rules.ipynb #b0c205ba
 def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=None) -> pd.DataFrame:
     "The rule's verdict on every row: rule, outcome, reason, severity, law, mark, margin, deadline. 逐行判定"
     index = frame.index
@@ -96,8 +96,8 @@ def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=Non
     missing = {c: frame[c].isna().astype(BOOL) for c in rule.needs}
     gone = [t for t in rule.complete if t in absent]
     known = ~_any(missing.values(), index) if not gone else pd.Series(False, index=index, dtype=BOOL)
-    outcome = outcomes(flag if not gone else flag.where(False, pd.NA), applies, known, _any(excuses.values(), index))
-    excused = {k: v.where(flag.fillna(False)) for k, v in excuses.items()}
+    outcome = outcomes(flag if not gone else pd.Series(pd.NA, index=index, dtype=BOOL), applies, known, _any(excuses.values(), index))
+    excused = {k: v.where(flag.fillna(False), False) for k, v in excuses.items()}
     reason = _reasons(outcome, applies, missing, excused)
     if gone: reason = reason.where(outcome != "cannot_tell", f"not_delivered:{gone[0]}")
     out = pd.DataFrame({"rule": pd.Series(rule.id, index=index, dtype=STRING), "outcome": outcome, "reason": reason})

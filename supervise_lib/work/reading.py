@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['ORDER', 'PapersError', 'read_lines', 'rule_answers', 'read_file']
 
-# %% ../../notebooks/work/reading.ipynb #5b3600a4
+# %% ../../notebooks/work/reading.ipynb #817b143f
 import datetime as dt, gzip, hashlib, json, tempfile
 from pathlib import Path
 from ..data.lake import Lake
-from ..data.papers import judgment_rows, read_judgment
-from ..data.reading import marked
+from ..data.papers import read_judgment
+from ..data.reading import case_of, marked, rows_of_documents
 from ..data.regions import NATION
+from ..model.rules import judge
 from .records import write_atomic
 from .run import Run
 
@@ -36,30 +37,29 @@ def read_lines(file: Path) -> list[dict]:
         found[str(record["id"])] = record
     return list(found.values())
 
-# %% ../../notebooks/work/reading.ipynb #e854ebd2
+# %% ../../notebooks/work/reading.ipynb #dbd6e862
 ORDER = ("hit", "cannot_tell", "clear", "not_applicable")
 
-def rule_answers(documents: dict, special: str, rule: str) -> dict[str, str]:
+def rule_answers(documents: dict, texts: dict, special: str, rule: str) -> dict[str, str]:
     "The outcome of one rule per document id; a document whose defendants could not be read at all is `cannot_tell`. 按文书汇总判定"
-    rows = {}
-    for doc_id, judgment in documents.items():
-        for table, found in judgment_rows(judgment, doc_id, NATION).items(): rows.setdefault(table, []).extend(found)
+    rows = {"legal_documents": [{"doc_id": i, "case_no": case_of(i, j), "doc_kind": "judgment", "doc_date": j.judgment_date.value if j.judgment_date else None, "doc_text": texts[i], "region_code": NATION} for i, j in documents.items()]}
+    rows |= rows_of_documents((doc_id, judgment, NATION) for doc_id, judgment in documents.items())
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(folder)
         for table, found in rows.items():
             if found: lake.write(table, marked(table, found))
         run = Run(special, NATION, dt.date.today(), lake=lake)
-        verdicts = run.verdicts[run.verdicts["rule"] == rule].merge(run.frame[[*run.special.key, "doc_id"]], on=list(run.special.key))
+        verdicts = judge(run.special.rule(rule), run.frame, run.law, run.choices).assign(doc_id=run.frame["doc_id"])
         lake.close()
     said = verdicts.groupby("doc_id")["outcome"].agg(lambda o: min(o, key=ORDER.index)).to_dict()
     return {doc_id: said.get(doc_id, "cannot_tell" if judgment.defendants else "not_applicable") for doc_id, judgment in documents.items()}
 
-# %% ../../notebooks/work/reading.ipynb #af851614
+# %% ../../notebooks/work/reading.ipynb #90986350
 def read_file(file: Path, out: Path, special: str = "judgment_consistency", rule: str = "JUDGE_N26") -> int:
     "Read a file of judgments into fields with the rule's answer, one JSON object a line; the number of documents. 读取文书文件为字段"
     records = {str(r["id"]): r for r in read_lines(file)}
     read = {key: read_judgment(r["text"]) for key, r in records.items()}
-    answers = rule_answers(read, special, rule)
+    answers = rule_answers(read, {key: r["text"] for key, r in records.items()}, special, rule)
     lines = [json.dumps(read[key].to_accept(records[key]["id"]) | {"date_check": answers[key]}, ensure_ascii=False) for key in records]
     write_atomic(Path(out), "\n".join(lines) + "\n" if lines else "")
     return len(records)

@@ -69,10 +69,10 @@ def last_recommendation(t):
         rec_fine_low=_.rec_fine_min_yuan.sum(), rec_fine_high=_.rec_fine_max_yuan.sum(), rec_date=_.rec_date.max(), rec_version=_.rec_version.max(),
         court_adjust_notice_date=_.court_adjust_notice_date.max())
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #026e17ea
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #973a25df
 OPERATIVE = r"(?s)判决如下(.*?)(?:如不服|本判决为终审|审\s*判\s*长|审\s*判\s*员|附[：:相]|$)"
 IN_VERDICT = {"says_fine": r"罚金|没收(?:个人)?(?:全部|部分)?财产", "says_revoked": r"撤销[^。；]{0,80}(?:缓刑|假释)|(?:缓刑|假释)[^。；]{0,20}撤销",
-              "says_combined_with_earlier": r"与[^。；]{0,60}并罚|原判[^。；]{0,60}并罚"}
+              "says_combined_with_earlier": r"前罪|前判|原判|原犯|漏罪|余刑|残刑|未执行(?:完毕)?的|尚未执行|已(?:经)?(?:执行|服刑)|撤销[^。；]{0,80}(?:缓刑|假释)"}
 IN_TEXT = {"says_returned": r"(?:已|均已|全部|业已|并)[^。，；]{0,12}(?:退赔|退还|退缴|退出|发还|追回|追缴|返还|赔偿|赔付)|(?:退赔|退还|退缴|发还|追回|返还|赔偿)[^。；]{0,16}(?:完毕|全部|被害)",
            "says_supreme_court": r"最高人民法院核准", "says_split": r"另案(?:处理|起诉|审理|处罚)|分案",
            "says_reclassified": r"(?:罪名|定性)[^。]{0,30}(?:不当|有误|不准确|不成立|不能成立|不予支持|应予纠正|予以变更|应予变更)|指控[^。]{0,40}罪[^。]{0,12}(?:不当|有误|不准确|不能成立|不成立|应予纠正|予以纠正|应予变更|予以变更)|应(?:当)?(?:认定|定性)为[^。]{2,30}罪",
@@ -96,13 +96,13 @@ def quotes(t):
     return verdict.outer_join(dates, ["doc_id", "person_id_no"]).select(doc_id=ibis.coalesce(_.doc_id, _.doc_id_right), person_id_no=ibis.coalesce(_.person_id_no, _.person_id_no_right),
                                                                       verdict_quote=_.verdict_quote, dates_quote=_.dates_quote)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #11b8d0ab
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #0251d0db
 STRONG = "P"    # pseudonyms of valid identity numbers begin so; every other key stays inside its document
 
 def custody_told(t):
     "Per court case and person the custody events told in the judgment."
     fields = {"kind": "custody_kind", "from": "from_date", "to": "to_date", "same_case": "is_same_case", "complete": "is_complete"}
-    return listed(t.paper_custody, KEY, "custody_told", fields, ("from_date", "custody_kind", "event_id"))
+    return listed(t.paper_custody, KEY, "custody_told", fields, ("span_start", "event_id"))    # in the order in which it is told
 
 def stays(t):
     "Per person the stays in a detention centre, anywhere in the lake."
