@@ -4,29 +4,30 @@
 
 # %% auto #0
 __all__ = ['LOOKS', 'SHARE_OF_ROWS', 'EACH', 'NO_VERDICTS', 'MARKS', 'MARK_TEXT', 'NOT_DRAWN', 'ROWS_TOLD', 'EXPECTED_N', 'RATIO',
-           'SHARE', 'NO_ESTIMATE', 'LIMIT_NAME', 'ALL_GROUPS', 'WIDE', 'ONE_GROUP', 'NO_VALUE', 'MORE', 'SHRUNK',
-           'INTERVAL', 'ORDER', 'EXPECTED_Y', 'OBSERVED_Y', 'UNITS', 'PREDICTED', 'USUAL', 'LONGER', 'SHORTER',
-           'NOT_JUDGED', 'NO_PANEL', 'NO_CASE', 'titles_of', 'outcome_bars', 'one', 'group_names', 'notes_of',
-           'label_points', 'bands_of', 'funnel', 'intervals', 'unit_of', 'residuals', 'Picture', 'nothing', 'png',
-           'set_folder', 'sheet', 'show', 'use_fonts']
+           'SHARE', 'NO_ESTIMATE', 'LIMIT_NAME', 'ALL_GROUPS', 'WIDE', 'ONE_GROUP', 'NO_VALUE', 'NAMED', 'MORE',
+           'SHRUNK', 'INTERVAL', 'ORDER', 'EXPECTED_Y', 'OBSERVED_Y', 'UNITS', 'PREDICTED', 'USUAL', 'LONGER',
+           'SHORTER', 'NOT_JUDGED', 'NO_PANEL', 'NO_CASE', 'titles_of', 'outcome_bars', 'one', 'label_points',
+           'bands_of', 'funnel', 'intervals', 'unit_of', 'residuals', 'Picture', 'nothing', 'png', 'sentence_timeline',
+           'set_folder', 'sheet', 'show', 'survival', 'timeline', 'use_fonts']
 
-# %% ../../notebooks/publish/figures.ipynb #0b00b7d8
+# %% ../../notebooks/publish/figures.ipynb #e679e2f4
 from collections.abc import Mapping
 import numpy as np, pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
-from ..data.regions import region
 from ..model.verdicts import OUTCOME_TEXT, Outcome
-from .canvas import (BLUE, FAINT, GREEN, INK, NO_ROWS, ORANGE, PALE, PAPER, RED, Picture, below, nothing, numbers, png,
-    set_folder, sheet, show, use_fonts, width, words, wrap)
+from .canvas import (BLUE, FAINT, GREEN, INK, NO_ROWS, ORANGE, PALE, PAPER, PERCENT, RED, Picture, below, group_names, notes_of,
+    nothing, numbers, png, set_folder, sheet, show, use_fonts, width, words, wrap)
+from .timelines import sentence_timeline, survival, timeline
 from ..stats.rates import FUNNEL, binomial_limits, poisson_limits
-from ..text import Text, get_lang
-_all_ = ["Picture", "nothing", "png", "set_folder", "sheet", "show", "use_fonts"]
+from ..text import Text
+_all_ = ["Picture", "nothing", "png", "sentence_timeline", "set_folder", "sheet", "show", "survival", "timeline", "use_fonts"]
 
-# %% ../../notebooks/publish/figures.ipynb #98c65dfa
+# %% ../../notebooks/publish/figures.ipynb #aeaf0526
 LOOKS = {Outcome.HIT: dict(color=RED), Outcome.CLEAR: dict(color=PALE),
-         Outcome.CANNOT_TELL: dict(color="#f0c36d", hatch="////"), Outcome.NOT_APPLICABLE: dict(color=PAPER, hatch="....")}
+         Outcome.CANNOT_TELL: dict(color="#f0c36d", hatch="///"), Outcome.NOT_APPLICABLE: dict(color=PAPER, hatch="...")}
 SHARE_OF_ROWS, EACH = Text("share of rows", "占行数比例"), Text("Each rule was put to {rows:,} rows.", "每条规则判定{rows:,}行。")
 NO_VERDICTS = Text("No rows: the frame is empty, so no rule had anything to judge. That is not the same as nothing wrong.",
     "没有数据行：研判表为空，规则未作任何判定。这不等于没有问题。")
@@ -37,9 +38,9 @@ def titles_of(titles) -> dict:
 
 def _headed(ax, column: int, y, text, **how):
     "Text in a column of numbers to the right of the axes."
-    ax.annotate(text, (1, y), (58 * (column + 1), 0), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center", size=8, color=INK, **how)
+    ax.annotate(text, (1, y), (46 * (column + 1), 0), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center", size=8, color=INK, **how)
 
-# %% ../../notebooks/publish/figures.ipynb #0842d808
+# %% ../../notebooks/publish/figures.ipynb #1bd4df4e
 def outcome_bars(counts: pd.DataFrame,      # rules x outcomes, such as run.counts
                  titles=None,               # rule id -> Text, or the special's rules
                  title: Text | None = None) -> Figure:
@@ -47,24 +48,23 @@ def outcome_bars(counts: pd.DataFrame,      # rules x outcomes, such as run.coun
     outcomes = [o.value for o in Outcome]
     if not len(counts) or not counts[outcomes].to_numpy(float).sum(): return nothing(title, NO_VERDICTS)
     d = counts[outcomes].astype("int64").sort_values("hit", ascending=False, kind="stable"); names = titles_of(titles)
-    labels = [wrap(f"{r}  {names.get(r, '')}".strip(), 42, 3) for r in d.index]; tall = 0.13 + 0.14 * max(s.count("\n") + 1 for s in labels)
-    fig, ax = sheet(7.6, 0.9 + tall * len(d), title); left, rows = np.zeros(len(d)), d.sum(axis=1)
+    labels = [wrap(f"{r}  {names.get(r, '')}".strip(), 46, 2) for r in d.index]; tall = 0.13 + 0.14 * max(s.count("\n") + 1 for s in labels)
+    fig, ax = sheet(8.8, 0.8 + tall * len(d), title); left, rows = np.zeros(len(d)), d.sum(axis=1)
     share = d.div(rows.where(rows > 0), axis=0).fillna(0)
     for i, o in enumerate(Outcome):
         ax.barh(range(len(d)), share[o.value], left=left, height=0.62, label=str(OUTCOME_TEXT[o]), edgecolor=INK, linewidth=0.5, **LOOKS[o]); left += share[o.value].to_numpy()
         _headed(ax, i, -0.85, wrap(OUTCOME_TEXT[o], 10))
         for y, n in enumerate(d[o.value]): _headed(ax, i, y, f"{n:,}")
-    ax.set(ylim=(len(d) - 0.4, -0.6), xlim=(0, 1), yticks=range(len(d)), xlabel=str(SHARE_OF_ROWS)); ax.set_yticklabels(labels, ha="left"); ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set(ylim=(len(d) - 0.4, -0.6), xlim=(0, 1), yticks=range(len(d)), xlabel=str(SHARE_OF_ROWS)); ax.set_yticklabels(labels, ha="left"); ax.xaxis.set_major_formatter(PERCENT)
     _left_labels(ax, labels)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower left", ncols=4, fontsize=8, frameon=False)
-    below(fig, EACH.format(rows=int(rows.max())) if rows.nunique() == 1 else None)
+    below(fig, EACH.format(rows=int(rows.max())) if rows.nunique() == 1 else None, columns=4)
     return fig
 
 def _left_labels(ax, labels) -> None:
     "Give left-aligned tick labels the room their longest line takes."
     ax.tick_params(axis="y", length=0, pad=4 + 4.6 * max(width(line) for s in labels for line in s.split("\n")))
 
-# %% ../../notebooks/publish/figures.ipynb #503f5a43
+# %% ../../notebooks/publish/figures.ipynb #4c17afba
 def one(statistics: pd.DataFrame, statistic: str | None = None, measure: str | None = None) -> pd.DataFrame:
     "The rows of one statistic and measure, without the row of those that have no group. 取一项统计"
     d = statistics
@@ -76,18 +76,7 @@ def one(statistics: pd.DataFrame, statistic: str | None = None, measure: str | N
         if wanted is not None: d = d[(d[column] == wanted).fillna(False)]
     return d.reset_index(drop=True)
 
-def group_names(d: pd.DataFrame) -> list[str]:
-    "Each group's name in the language in force: regions by the register, others as labelled. 组名"
-    def name(group, label):
-        try: return str(region(group).name)
-        except (KeyError, ValueError): return {"all": str(Text("all", "全部"))}.get(group, label or group)
-    return [name(g, l) for g, l in zip(words(d, "group"), words(d, "group_label"), strict=True)]
-
-def notes_of(d: pd.DataFrame) -> list[str]:
-    "Each row's note in the language in force. 说明"
-    return words(d, f"note_{get_lang()}")
-
-# %% ../../notebooks/publish/figures.ipynb #ca9971f7
+# %% ../../notebooks/publish/figures.ipynb #7030d87b
 _AROUND = [(dx * r, dy * r) for r in (7, 13, 21, 32, 46) for dx, dy in ((1, 0), (-1, 0), (.7, .8), (.7, -.8), (-.7, .8), (-.7, -.8), (0, 1.2), (0, -1.2))]
 
 def _box(at, offset, text, size, scale) -> Bbox:
@@ -108,12 +97,12 @@ def label_points(fig, ax, xs, ys, texts, others=(), size: float = 7.5) -> None:
             return hit + 20 * (box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1) + (offset[0]**2 + offset[1]**2)**.5 / 60
         best = min(_AROUND, key=cost); taken.append(_box(at, best, text, size, scale)); far = max(map(abs, best)) > 12
         ax.annotate(text, (x, y), best, textcoords="offset points", size=size, color=INK, va="center", ha="right" if best[0] < 0 else "center" if best[0] == 0 else "left",
-            arrowprops=dict(arrowstyle="-", color=FAINT, lw=0.6, shrinkA=0, shrinkB=2) if far else None)
+            path_effects=[withStroke(linewidth=2, foreground=PAPER)], arrowprops=dict(arrowstyle="-", color=FAINT, lw=0.6, shrinkA=0, shrinkB=2) if far else None)
 
-# %% ../../notebooks/publish/figures.ipynb #10238957
-MARKS = {"common": dict(marker="o", s=16, facecolor="none", edgecolor=BLUE, linewidth=0.8), "look": dict(marker="^", s=30, facecolor=ORANGE, edgecolor=INK, linewidth=0.5),
+# %% ../../notebooks/publish/figures.ipynb #9017b444
+MARKS = {"common": dict(marker="o", s=16, facecolor="none", edgecolor=BLUE, linewidth=0.8), "look": dict(marker="s", s=26, facecolor=ORANGE, edgecolor=INK, linewidth=0.5),
          "unsure": dict(marker="D", s=30, facecolor=PAPER, edgecolor=RED, linewidth=1.2), "review": dict(marker="D", s=34, facecolor=RED, edgecolor=INK, linewidth=0.5),
-         "alone": dict(marker="s", s=18, facecolor=PAPER, edgecolor=INK, linewidth=0.8)}
+         "alone": dict(marker="o", s=16, facecolor=INK, edgecolor=INK, linewidth=0.5)}
 MARK_TEXT = {"review": Text("review: outside 99.8 % limits", "复核：超出99.8%界限"), "unsure": Text("outside 99.8 %, but may be undone", "超出99.8%，但结论不稳"),
              "look": Text("look: outside 95 % limits", "关注：超出95%界限"), "common": Text("common", "常见范围"), "alone": Text("not compared", "未比较")}
 
@@ -122,11 +111,12 @@ def bands_of(d: pd.DataFrame) -> np.ndarray:
     band, flag = np.array(words(d, "band"), object), np.array(words(d, "flag"), object)
     return np.where(band == "", "alone", np.where((band == "review") & ~np.isin(flag, ["above", "below"]), "unsure", band))
 
-# %% ../../notebooks/publish/figures.ipynb #4f5b8dcc
+# %% ../../notebooks/publish/figures.ipynb #77ab0d58
 NOT_DRAWN = Text("Not drawn: {n} groups without an estimate (too few rows, or nothing sent).", "未画出：{n}组未作估计（数据过少或未报送）。")
 ROWS_TOLD, EXPECTED_N, RATIO, SHARE = Text("rows that could be told (n)", "可判断的行数（n）"), Text("expected count", "期望数"), Text("observed / expected", "观察数／期望数"), Text("share", "比例")
-NO_ESTIMATE = Text("No group has an estimate: {n} groups have too few rows or sent nothing.", "没有可估计的组：{n}组数据过少或未报送。")
-LIMIT_NAME, ALL_GROUPS = {"95": "95%", "998": "99.8%"}, Text("all groups: {value}", "总体：{value}")
+NO_ESTIMATE = Text("No group has an estimate (too few rows, or nothing sent): {n} of them.", "没有可估计的组（数据过少或未报送）：共{n}组。")
+LIMIT_NAME = {"95": Text("95 % limits", "95%界限"), "998": Text("99.8 % limits", "99.8%界限")}
+ALL_GROUPS = Text("all groups: {value}", "总体：{value}")
 
 def _kind(d: pd.DataFrame) -> tuple:
     "How a funnel is drawn: kind (share, ratio, mixed), x, y and the common share."
@@ -136,21 +126,25 @@ def _kind(d: pd.DataFrame) -> tuple:
     if len(known) and np.ptp(known) < 1e-6: return "share", n, value, float(known[0])
     return "mixed", n, value / share, 1.0
 
-# %% ../../notebooks/publish/figures.ipynb #e6769def
+# %% ../../notebooks/publish/figures.ipynb #d60751c0
+def _log(axis) -> None:
+    "Plain numbers at 1, 2, 5, 10, ... on a logarithmic axis."
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5))); axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}")); axis.set_minor_formatter(NullFormatter())
+
 def _limits(ax, d, kind, x, centre, phi) -> None:
     "Draw the limits: lines, or for a case-mix each group's own."
     ax.axhline(centre, color=INK, lw=0.8)
     if kind == "mixed":
         share = numbers(d, "expected") / numbers(d, "n")
-        for name, lw in (("998", 1.0), ("95", 3.0)): ax.vlines(x, numbers(d, f"low{name}") / share, numbers(d, f"high{name}") / share, color=FAINT, lw=lw, alpha=0.7, label=LIMIT_NAME[name])
+        for name, lw in (("998", 1.0), ("95", 3.0)): ax.vlines(x, numbers(d, f"low{name}") / share, numbers(d, f"high{name}") / share, color=FAINT, lw=lw, alpha=0.7, label=str(LIMIT_NAME[name]))
         return
     low, high = max(1, np.nanmin(x) * 0.8), np.nanmax(x) * 1.15
     grid = np.unique(np.geomspace(low, high, 300).round(0 if kind == "share" else 6))
     for name, style in (("95", "--"), ("998", "-")):
         a, b = binomial_limits(grid, centre, FUNNEL[name], phi) if kind == "share" else poisson_limits(grid, FUNNEL[name], phi)
-        for y, label in ((a / grid, LIMIT_NAME[name]), (b / grid, None)): ax.plot(grid, y, style, color=FAINT, lw=1, label=label)
+        for y, label in ((a / grid, str(LIMIT_NAME[name])), (b / grid, None)): ax.plot(grid, y, style, color=FAINT, lw=1, label=label)
 
-# %% ../../notebooks/publish/figures.ipynb #b01e6638
+# %% ../../notebooks/publish/figures.ipynb #63ae9720
 def funnel(rates: pd.DataFrame, title: Text | None = None, statistic: str | None = None) -> Figure:
     "Shares (or ratios) against size with 95 and 99.8 % limits; what lies outside is marked by shape and named. 漏斗图"
     d = one(rates, statistic) if len(rates) else rates
@@ -161,11 +155,10 @@ def funnel(rates: pd.DataFrame, title: Text | None = None, statistic: str | None
     fig, ax = sheet(7, 4.4, title); _limits(ax, e, kind, x, centre, phi)
     for b in MARK_TEXT:
         if (band == b).any(): ax.scatter(x[band == b], y[band == b], zorder=3, label=str(MARK_TEXT[b]), **MARKS[b])
-    if x.max() > 20 * x.min(): ax.set_xscale("log"); ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}")); ax.xaxis.set_minor_formatter(NullFormatter())
+    if x.max() > 20 * x.min(): ax.set_xscale("log"); _log(ax.xaxis)
     ax.set(xlabel=str(EXPECTED_N if kind == "ratio" else ROWS_TOLD), ylabel=str(SHARE if kind == "share" else RATIO)); ax.margins(y=0.08)
     ax.set_ylim(*_reach(ax, y, kind))
-    if kind == "share": ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower left", fontsize=8, frameon=False, ncols=3)
+    if kind == "share": ax.yaxis.set_major_formatter(PERCENT)
     out = np.isin(band, ["review", "unsure", "look"]); label_points(fig, ax, x[out], y[out], names[out], list(zip(x[~out], y[~out], strict=True)))
     below(fig, *_told(e, kind, centre, phi, missed), *_ungrouped(d))
     return fig
@@ -188,23 +181,24 @@ def _ungrouped(d: pd.DataFrame) -> list[str]:
     "The notes of rows without a group."
     return [note for note, g in zip(notes_of(d), words(d, "group"), strict=True) if not g and note]
 
-# %% ../../notebooks/publish/figures.ipynb #d49c877e
-NO_VALUE, MORE = Text("Without a value:", "未估计："), Text("… and {n} more for like reasons: {names}", "……另有{n}组原因类似：{names}")
+# %% ../../notebooks/publish/figures.ipynb #9c3647f1
+NO_VALUE, NAMED = Text("Without a value:", "未估计的组："), Text("{name}: {note}", "{name}：{note}")
+MORE = Text("… and {n} more for like reasons: {names}", "……另有{n}组原因类似：{names}")
 SHRUNK, INTERVAL = Text("shrunken value", "收缩后的值"), Text("value with 95 % interval", "估计值及95%区间")
 
 def _refusals(d: pd.DataFrame, names, most: int = 6) -> list[str]:
     "What is said of groups without a value: the first few with their notes, the others by name."
-    told = [f"{name}: {note}" for name, note in zip(names, notes_of(d), strict=True)]
+    told = [str(NAMED.format(name=name, note=note)) for name, note in zip(names, notes_of(d), strict=True)]
     if not told: return []
     rest = [MORE.format(n=len(told) - most, names=Text(", ".join(names[most:]), "、".join(names[most:])))] if len(told) > most else []
     return [str(NO_VALUE), *told[:most], *map(str, rest)]
 
 def _axis(ax, unit: str) -> None:
     "The x-axis for a unit: percent for shares."
-    if unit == "share": ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    if unit == "share": ax.xaxis.set_major_formatter(PERCENT)
     ax.xaxis.set_major_locator(MaxNLocator(5))
 
-# %% ../../notebooks/publish/figures.ipynb #566284a7
+# %% ../../notebooks/publish/figures.ipynb #1865b47c
 ORDER = ["review", "unsure", "look", "common", "alone"]
 
 def _blocks(band: np.ndarray, columns: int) -> list[np.ndarray]:
@@ -221,8 +215,7 @@ def intervals(rates: pd.DataFrame, title: Text | None = None, statistic: str | N
         columns = 1 if len(e) <= 36 else 2; blocks = _blocks(bands_of(e), columns); rows = len(blocks[0])
         fig, axes = sheet(7.6, 1.0 + 0.185 * max(rows, 3), title, ncols=columns, sharex=True, squeeze=False)
         for ax, block in zip(axes[0], blocks, strict=True): _dots(ax, e, block, rows)
-        handles = {label: h for ax in axes[0] for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        fig.legend(handles.values(), handles.keys(), loc="outside lower left", fontsize=8, frameon=False, ncols=3)
+        fig.get_layout_engine().set(wspace=0.06)
     below(fig, *_refusals(lost, group_names(lost)), *_ungrouped(d))
     return fig
 
@@ -241,12 +234,12 @@ def _dots(ax, e: pd.DataFrame, block: np.ndarray, rows: int) -> None:
     for i, v in enumerate(n): ax.annotate(f"{v:,.0f}", (1, i), (30, 0), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center", size=7, color=INK)
     ax.annotate("n", (1, 1), (30, 3), xycoords="axes fraction", textcoords="offset points", ha="right", va="bottom", size=7.5, color=INK); _axis(ax, words(p, "unit")[0])
 
-# %% ../../notebooks/publish/figures.ipynb #3e9d4cdc
+# %% ../../notebooks/publish/figures.ipynb #6c8c567f
 EXPECTED_Y, OBSERVED_Y = Text("expected from the recorded facts ({unit})", "按已记录情节预期（{unit}）"), Text("observed ({unit})", "实际（{unit}）")
 UNITS = {"months": Text("months", "月"), "days": Text("days", "日"), "share": Text("share", "比例"), "ratio": Text("ratio", "比值")}
 PREDICTED, USUAL = Text("95 % prediction interval", "95%预测区间"), Text("not unusual", "未见异常")
 LONGER, SHORTER = Text("unusually long: open the document first", "异常偏长：先核对文书"), Text("unusually short: open the document first", "异常偏短：先核对文书")
-NOT_JUDGED, NO_PANEL = Text("{group}: {n} cases not judged. {note}", "{group}：{n}件未判断。{note}"), Text("Not drawn for lack of room: {names}.", "因篇幅未画出：{names}。")
+NOT_JUDGED, NO_PANEL = Text("{group}: {n} cases. {note}", "{group}：{n}件。{note}"), Text("Not drawn for lack of room: {names}.", "因篇幅未画出：{names}。")
 
 def unit_of(d: pd.DataFrame) -> str:
     "The unit of a table in the language in force. 单位"
@@ -262,13 +255,11 @@ def residuals(cases: pd.DataFrame, title: Text | None = None, labels: Mapping | 
         fig, axes = sheet(3.8 * columns + (1.2 if columns == 1 else 0), 0.7 + 3.3 * rows, title, nrows=rows, ncols=columns, squeeze=False)
         for ax, g in zip(axes.flat, groups[:panels], strict=False): _scatter(fig, ax, cases[(cases["group"] == g).fillna(False)], str(g), labels or {})
         for ax in list(axes.flat)[many:]: ax.set_axis_off()
-        handles = {label: h for ax in axes.flat for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        fig.legend(handles.values(), handles.keys(), loc="outside lower left", fontsize=8, frameon=False, ncols=2)
     left = Text(", ".join(groups[panels:]), "、".join(groups[panels:])) if len(groups) > panels else None
-    below(fig, NO_PANEL.format(names=left) if left else None, *_unjudged(cases))
+    below(fig, NO_PANEL.format(names=left) if left else None, *_unjudged(cases), columns=2)
     return fig
 
-# %% ../../notebooks/publish/figures.ipynb #4b517850
+# %% ../../notebooks/publish/figures.ipynb #5f16403b
 NO_CASE = Text("None of the {n} cases could be judged.", "{n}件案件均无法判断。")
 
 def _unjudged(cases: pd.DataFrame, most: int = 6) -> list[str]:
@@ -282,13 +273,13 @@ def _unjudged(cases: pd.DataFrame, most: int = 6) -> list[str]:
 def _scatter(fig, ax, d: pd.DataFrame, group: str, labels: Mapping) -> None:
     "One charge: the band of prediction, all cases, the unusual ones by shape."
     d = d[d["p"].notna()]; x, y, low, high = (numbers(d, c) for c in ("expected", "value", "low", "high")); order = np.argsort(x, kind="stable"); flag = np.array(words(d, "flag"))
-    if (np.r_[x, y, low] > 0).all(): ax.set(xscale="log", yscale="log")
-    smooth = lambda v: pd.Series(v[order]).rolling(max(len(v) // 20, 1), center=True, min_periods=1).median()
+    if (np.r_[x, y, low] > 0).all(): ax.set(xscale="log", yscale="log"); _log(ax.xaxis); _log(ax.yaxis); far, back = np.divide, np.multiply
+    else: far, back = np.subtract, np.add
+    smooth = lambda v: back(x[order], pd.Series(far(v, x)[order]).rolling(max(len(v) // 20, 1), center=True, min_periods=1).median())
     ax.fill_between(x[order], smooth(low), smooth(high), color=PALE, lw=0, label=str(PREDICTED)); ax.plot(x[order], x[order], color=INK, lw=0.8)
     ax.scatter(x[flag == ""], y[flag == ""], s=7, marker="o", facecolor="none", edgecolor=BLUE, linewidth=0.4, alpha=0.7, label=str(USUAL))
     for name, marker, text in (("above", "^", LONGER), ("below", "v", SHORTER)):
         if (flag == name).any(): ax.scatter(x[flag == name], y[flag == name], s=38, marker=marker, facecolor=RED, edgecolor=INK, linewidth=0.6, zorder=3, label=str(text))
-    for axis in (ax.xaxis, ax.yaxis): axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}")); axis.set_minor_formatter(NullFormatter())
     unit = unit_of(d); ax.set_xlabel(str(EXPECTED_Y.format(unit=unit)), size=8); ax.set_ylabel(str(OBSERVED_Y.format(unit=unit)), size=8)
     ax.set_title(f"{group} (n={len(d):,})", size=9, loc="left", color=INK)
     named = np.array([flag[i] != "" and c in labels for i, c in enumerate(words(d, "case"))], bool)
