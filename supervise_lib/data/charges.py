@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['Charge', 'charges', 'charge', 'charge_code', 'charge_article', 'same_charge', 'charges_at']
 
-# %% ../../notebooks/data/charges.ipynb #ba49bb9c
+# %% ../../notebooks/data/charges.ipynb #0d9c78c1
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 import re
 
 import yaml
@@ -26,18 +26,19 @@ class Charge:
     since: date | None = None
     formerly: tuple[tuple[str, date], ...] = ()
 
-# %% ../../notebooks/data/charges.ipynb #1e9d1c0b
+# %% ../../notebooks/data/charges.ipynb #f5e61eeb
 def _subsets(members):
     "Every non-empty choice of `members`, joined as documents join them."
-    return ["、".join(c) for n in range(1, len(members) + 1) for c in combinations(members, n)]
+    choose = permutations if len(members) <= 4 else combinations       # 制造、贩卖毒品 for 贩卖、制造毒品
+    return ["、".join(c) for n in range(1, len(members) + 1) for c in choose(members, n)]
 
 def _spellings(form):
     "Every name a form stands for."
     parts = [_subsets(p.split(",")) if i % 2 else [p] for i, p in enumerate(re.split(r"[{}]", form))]
     return ["".join(c) for c in product(*parts)]
 
-# %% ../../notebooks/data/charges.ipynb #b146ee19
-_noise = str.maketrans("", "", "、，,·（）()“”\"'《》 \n\t\u3000")
+# %% ../../notebooks/data/charges.ipynb #77d8d33e
+_noise = str.maketrans("", "", "、，,·（）()“”\"'《》的 \n\t\u3000")
 
 def _key(name):
     "What of a name is compared: without 罪, punctuation and brackets."
@@ -84,7 +85,7 @@ def same_charge(a: str | None, b: str | None) -> bool | None:
     a, b = charge_code(a), charge_code(b)
     return None if a is None or b is None else a == b
 
-# %% ../../notebooks/data/charges.ipynb #00140bb6
+# %% ../../notebooks/data/charges.ipynb #dcdbe8ae
 @lru_cache(1)
 def _by_start():
     "Known spellings as documents print them, by their first two characters, longest first."
@@ -92,12 +93,12 @@ def _by_start():
     forms = [f for code, c in listed.items() for f in [code, *c.get("form", []), *(x for w in c.get("formerly", []) for x in [w["name"], *w.get("form", [])])]]
     found = defaultdict(set)
     for form in forms:
-        for name in _spellings(form): found[name[:2]].update({name, name.replace("（边）", ""), name.replace("（", "(").replace("）", ")")})
+        for name in _spellings(form): found[name[:2]].update({name, name.replace("（边）", ""), name.replace("（", "(").replace("）", ")"), name.replace("标准的", "标准")})
     return {k: sorted(v, key=len, reverse=True) for k, v in found.items()}
 
 _joint = re.compile(r"罪?(?:[、，,；;]|以及|[和及与])?(?:犯有?|涉嫌)?")
 _unknown = re.compile(r"[一-龥（）()、]{2,30}?罪")
-_not_a_name = re.compile(r"被告|人民|检察|法院|判处|指控|公诉|事实|起诉|数罪|本罪|之罪|该罪|犯罪|其罪|两罪|二罪|此罪|有罪|同种|[于以在的]|移送|罪名")
+_not_a_name = re.compile(r"被告|人民|检察|法院|判处|指控|公诉|事实|起诉|数罪|本罪|之罪|该罪|犯罪|其罪|两罪|二罪|此罪|有罪|同种|[于以在的]|移送|罪名|犯(?!罪)|某")
 
 # %% ../../notebooks/data/charges.ipynb #8d9d4306
 def _longest(text, at):

@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'Penalty', 'Conviction', 'Sentence', 'sentences', 'PropertyItem', 'property_items', 'articles',
            'judgment_date']
 
-# %% ../../notebooks/data/papers_verdict.ipynb #625dec08
+# %% ../../notebooks/data/papers_verdict.ipynb #c40f2179
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,7 +14,7 @@ from decimal import Decimal
 from .charges import charges_at
 from .numerals import chinese_date, chinese_number, chinese_term, money
 from .papers_dates import DAY
-from .papers_heading import ACCUSED
+from .papers_heading import ACCUSED, MOST_ACCUSED
 from .papers_text import Field, Parts, Source
 
 # %% ../../notebooks/data/papers_verdict.ipynb #ddd8de0d
@@ -150,15 +150,18 @@ def _fill_total(sentence, own):
         f = total.kind or total.term
         sentence.outcome = Field("exempt" if f.value == "exempt" else "guilty", f.start, f.end)
 
-# %% ../../notebooks/data/papers_verdict.ipynb #689d57b2
-_owner = re.compile(rf"{ACCUSED}[：:]?((?:(?!的)[^，。；：\n（）]){{1,60}}?)(?:（[^）\n]{{1,20}}）)?(?=[均各]?犯(?!罪)|[均各]?无罪|[均各]?不负刑事责任|免[予于除]刑|[均各]?构成)")
+# %% ../../notebooks/data/papers_verdict.ipynb #d4e81a97
+_owner = re.compile(rf"{ACCUSED}[：:]?((?:(?!的)[^，。；：\n（）]){{1,60}}?)(?:（[^）\n]{{1,20}}）)?(?=[均各所又]?犯(?!罪)|[均各]?无罪|[均各]?不负刑事责任|免[予于除]刑|[均各]?构成)")
 _item = re.compile(r"(?:^|(?<=[\n；。：]))\n?[一二三四五六七八九十]{1,3}、")
+def _past_each(t, at): return at + (t[at:at + 1] in "均各所又")
+
 _split_names = re.compile(rf"[、，]|(?:以?及|和|与)(?={ACCUSED})|{ACCUSED}")
 
 def _owners(s, verdict, names):
     "Every (name fields, chain start, head of item) of the verdict in order."
     t, found = s.t, []
     for m in _owner.finditer(t, *verdict):
+        if t.startswith("犯", _past_each(t, m.end())) and not charges_at(t, _past_each(t, m.end()) + 1 + t.startswith("有", _past_each(t, m.end()) + 1)): continue
         listed, at = [], m.start(1)
         for piece in _split_names.split(m[1]):
             if piece and (i := t.find(piece, at, m.end(1))) >= 0: listed.append((piece, i, i + len(piece))); at = i + len(piece)
@@ -168,7 +171,7 @@ def _owners(s, verdict, names):
         if n in covered: continue
         i = t.find(n + "犯", *verdict)
         if i >= 0 and not any(a <= i < b for a, b, _ in found): found.append((i, i + len(n), [(n, i, i + len(n))]))
-    return sorted(found)
+    return sorted(found)[:4 * MOST_ACCUSED]
 
 # %% ../../notebooks/data/papers_verdict.ipynb #a2b75f95
 def sentences(s: Source, p: Parts, names: list[str]) -> list[Sentence]:
