@@ -6,7 +6,7 @@
 __all__ = ['Defendant', 'Judgment', 'read_judgment', 'date_facts', 'Indictment', 'read_indictment', 'doc_key', 'local_person',
            'is_judgment', 'kind_of', 'Field', 'DateFact']
 
-# %% ../../notebooks/data/papers.ipynb #527319d5
+# %% ../../notebooks/data/papers.ipynb #8edb2deb
 import hashlib, re
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from .charges import charge_code, charges_at
 from .papers_circumstances import Circumstance, claimed, judged, offence_amount, offence_dates
 from .papers_custody import Custody, histories
 from .papers_facts import DateFact, date_fact
-from .papers_heading import (Accusation, Person, accusations, case_no, court, filed_on, hearing_dates, indictment_no, instance,
+from .papers_heading import (Accusation, Person, accepted_on, accusations, case_no, court, filed_on, hearing_dates, indictment_no, instance,
                                                people, private_prosecutor, procedure_kind, prosecutor)
 from .papers_recommendation import Recommendation, adoption, months, recommendations
 from .papers_text import Field, Part, Parts, Source, _kind, is_judgment, kind_of, parts, value  # noqa: F401 (is_judgment, kind_of: part of this module's API)
@@ -41,7 +41,7 @@ class Defendant:
         "The charges found, those of earlier judgments left out. 认定罪名"
         return [f for c in (self.sentence.convictions if self.sentence else ()) if not c.previous for f in c.charges]
 
-# %% ../../notebooks/data/papers.ipynb #4170a33f
+# %% ../../notebooks/data/papers.ipynb #453a148c
 @dataclass(slots=True)
 class Judgment:
     "What a criminal judgment says; a field that is not told is None. 刑事判决书读取结果"
@@ -55,6 +55,7 @@ class Judgment:
     private_prosecutor: Field | None = None
     indictment_no: Field | None = None
     filed_on: Field | None = None
+    accepted_on: Field | None = None
     hearings: list[Field] = field(default_factory=list)
     procedure: Field | None = None
     judgment_date: Field | None = None
@@ -115,7 +116,7 @@ def _share(j):
             else: j.doubts.append("several recommendations for one accused 同一被告人有多项量刑建议")
         d.claimed, d.found = [c for c in claims if d.name in c.names], [c for c in found if d.name in c.names]
 
-# %% ../../notebooks/data/papers.ipynb #ecdb8555
+# %% ../../notebooks/data/papers.ipynb #152b4784
 def _title_end(s, number, name):
     "Where the title ends: behind the case number, else behind the court's name."
     if number: return min(len(s.t), s.t.find("号", _back(s, number.start)) + 1)
@@ -134,7 +135,7 @@ def read_judgment(text: str) -> Judgment:
     name, number = court(s), case_no(s)
     p = parts(s.t, _title_end(s, number, name))
     j = Judgment(s, p, _kind(s.t), name, number, instance(s, number, p), prosecutor(s, p), private_prosecutor(s, p), indictment_no(s, p), filed_on(s, p),
-                 hearing_dates(s, p), procedure_kind(s, p), judgment_date(s, p))
+                 accepted_on(s, p), hearing_dates(s, p), procedure_kind(s, p), judgment_date(s, p))
     persons = people(s, p)
     names = [x.name.value for x in persons]
     verdicts = {x.name.value: x for x in sentences(s, p, names)}

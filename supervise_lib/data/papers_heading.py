@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ACCUSED', 'MOST_ACCUSED', 'court', 'case_no', 'instance', 'prosecutor', 'private_prosecutor', 'Person', 'people',
-           'Accusation', 'accusations', 'indictment_no', 'filed_on', 'hearing_dates', 'procedure_kind']
+           'Accusation', 'accusations', 'indictment_no', 'filed_on', 'hearing_dates', 'accepted_on', 'procedure_kind']
 
 # %% ../../notebooks/data/papers_heading.ipynb #345f1d3d
 import re
@@ -215,7 +215,7 @@ def filed_on(s: Source, p: Parts) -> Field | None:
 
 _any_date = re.compile(DAY)
 
-# %% ../../notebooks/data/papers_heading.ipynb #3eabeacd
+# %% ../../notebooks/data/papers_heading.ipynb #4a1d6772
 def hearing_dates(s: Source, p: Parts) -> list[Field]:
     "The days of hearing the procedural paragraph names. 开庭日期"
     t, found, at = s.t, [], p.procedure.start
@@ -225,6 +225,14 @@ def hearing_dates(s: Source, p: Parts) -> list[Field]:
         found += [s.field(x.day, x.start, x.end) for x in told if begin <= x.start < m.start() and x.day]
         at = m.end()
     return found
+
+def accepted_on(s: Source, p: Parts) -> Field | None:
+    "The day the court filed or took in the case. 立案（受理）日期"
+    t, told = s.t, moments(s.t, p.procedure.start, p.procedure.end)
+    for m in re.compile(r"立案|受理").finditer(t, p.procedure.start, p.procedure.end):
+        near = [x for x in told if m.start() - 10 <= x.end <= m.start() and not re.search("[。；]", t[x.end:m.start()])]
+        if near and near[-1].day: return s.field(near[-1].day, near[-1].start, near[-1].end)
+    return None
 
 def procedure_kind(s: Source, p: Parts) -> Field | None:
     "fast, summary or ordinary: the last one the procedural paragraph names, since a case may be converted. 适用程序"

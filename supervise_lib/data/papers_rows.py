@@ -157,7 +157,7 @@ def _recommended(d, doc_no, person, when, region):
                 rec_probation_months=_whole(r.probation[0]) if r.probation and r.probation[0] == r.probation[1] else None,
                 rec_fine_min_yuan=_money(r.fine[0]) if r.fine else None, rec_fine_max_yuan=_money(r.fine[1]) if r.fine else None, region_code=region)
 
-# %% ../../notebooks/data/papers_rows.ipynb #55a963b2
+# %% ../../notebooks/data/papers_rows.ipynb #c0b65bb8
 _PROCEDURE = {"second": "second", "retrial": "retrial"}
 
 def judgment_rows(judgment: Judgment, doc_id: str | None = None, region_code: str | None = None) -> dict[str, list[dict]]:
@@ -191,12 +191,12 @@ def _persons(doc, tables, ids, region):
 
 def _case_row(j, number, region):
     days = sorted({f.value for f in j.hearings})
-    return dict(case_no=number, court_name=value(j.court), instance_level=value(j.instance), court_accept_date=None, procedure_kind=_PROCEDURE.get(value(j.instance)) or value(j.procedure),
+    return dict(case_no=number, court_name=value(j.court), instance_level=value(j.instance), court_accept_date=value(j.accepted_on), procedure_kind=_PROCEDURE.get(value(j.instance)) or value(j.procedure),
                 hearing_dates=";".join(d.isoformat() for d in days) or None, court_close_kind="judgment" if j.kind == "judgment" else None, indictment_doc_no=value(j.indictment_no), region_code=region)
 
-# %% ../../notebooks/data/papers_rows.ipynb #ef4c1ade
+# %% ../../notebooks/data/papers_rows.ipynb #57faa18c
 def _document_fields(j, papers):
-    for name in ("court", "case_no", "instance", "prosecutor", "private_prosecutor", "indictment_no", "filed_on", "procedure", "judgment_date", "adoption", "offence_amount", "offence_first", "offence_last"):
+    for name in ("court", "case_no", "instance", "prosecutor", "private_prosecutor", "indictment_no", "filed_on", "accepted_on", "procedure", "judgment_date", "adoption", "offence_amount", "offence_first", "offence_last"):
         papers.add(name, getattr(j, name))
     for f in j.hearings: papers.add("hearing", f)
     for f in j.articles: papers.add("article", f)
