@@ -187,6 +187,18 @@ def test_retrial_keeps_the_fine_of_the_first_judgment():
     assert read(**{**APPEAL, "title": title}, verdict=verdict).instance.value == "retrial"
 
 
+def test_a_ruling_that_lets_the_prosecution_withdraw():
+    ruling = paper(title=TITLE.replace("判决书", "裁定书"), law="依照《最高人民法院关于适用〈中华人民共和国刑事诉讼法〉的解释》第二百九十六条之规定，裁定如下：", verdict="准许某县人民检察院撤回对被告人甲小某的起诉。",
+                   tail="本裁定送达后即发生法律效力。\n审判员丁某\n二〇一八年十二月二十日")
+    rows = judgment_rows(read_judgment(ruling), "doc-1", "340100")
+    assert (kind_of(ruling), rows["criminal_court_cases"][0]["court_close_kind"], rows.get("criminal_judgments", [])) == ("ruling", "withdraw", [])
+
+
+def test_upheld_without_being_repeated_is_noted():
+    j = read(**APPEAL, verdict="驳回上诉，维持原判。")
+    assert [d.sentence for d in j.defendants] == [None] and j.doubts
+
+
 def test_private_prosecution():
     j = read(office="自诉人子某，男，1963年1月2日出生。", procedure="自诉人子某以被告人甲小某犯拒不执行判决、裁定罪，于2018年2月9日向本院提起控诉。现已审理终结。")
     assert (j.private_prosecutor.value, j.prosecutor, [a.charge.value for a in j.accusations]) == ("子某", None, ["拒不执行判决、裁定罪"])

@@ -78,7 +78,7 @@ class Judgment:
 
     def date_facts(self) -> list[DateFact]: return date_facts(self)
 
-# %% ../../notebooks/data/papers.ipynb #cc400865
+# %% ../../notebooks/data/papers.ipynb #768cb734
 def _alike(a, b): return len(a) == len(b) > 1 and sum(x != y for x, y in zip(a, b, strict=True)) == 1
 
 def _defendants(j, persons, verdicts, events):
@@ -90,6 +90,7 @@ def _defendants(j, persons, verdicts, events):
         head = pairs.get(n, n)
         if head != n: j.doubts.append("a name is spelt in two ways 姓名前后不一")
         found.append(Defendant(n, heads.get(head), events.get(head, []), _accused_of(j, {n, head}, len(order)), verdicts.get(n)))
+    if not verdicts and "维持原判" in j.source.t[j.parts.verdict.start:j.parts.verdict.end]: j.doubts.append("the first judgment is upheld and not repeated 维持原判，主文未重述")
     if verdicts and set(order) - set(verdicts): j.doubts.append("an accused of the heading is not in the verdict 首部被告人未见于主文")
     return found
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CIRCUMSTANCE_VALUES', 'judgment_rows', 'indictment_rows']
 
-# %% ../../notebooks/data/papers_rows.ipynb #f03a2e23
-import hashlib
+# %% ../../notebooks/data/papers_rows.ipynb #7ffc77b9
+import hashlib, re
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
@@ -157,7 +157,7 @@ def _recommended(d, doc_no, person, when, region):
                 rec_probation_months=_whole(r.probation[0]) if r.probation and r.probation[0] == r.probation[1] else None,
                 rec_fine_min_yuan=_money(r.fine[0]) if r.fine else None, rec_fine_max_yuan=_money(r.fine[1]) if r.fine else None, region_code=region)
 
-# %% ../../notebooks/data/papers_rows.ipynb #c0b65bb8
+# %% ../../notebooks/data/papers_rows.ipynb #d509cecd
 _PROCEDURE = {"second": "second", "retrial": "retrial"}
 
 def judgment_rows(judgment: Judgment, doc_id: str | None = None, region_code: str | None = None) -> dict[str, list[dict]]:
@@ -189,10 +189,18 @@ def _persons(doc, tables, ids, region):
         p = d.person
         tables["persons"].append(dict(person_id_no=ids[d.name], person_name=d.name, gender=value(p.sex) if p else None, birth_date=value(p.birth) if p else None, region_code=region))
 
+_withdrawn, _ended = re.compile(r"准许[^。；]{2,40}撤回[^。；]{0,40}起诉|准予[^。；]{2,40}撤回"), re.compile("终止审理")
+
+def _closed(j):
+    "How the case ended: a judgment, or a ruling that lets the prosecution withdraw or ends the trial."
+    if j.kind != "ruling": return "judgment" if j.kind == "judgment" else None
+    end = j.source.t[j.parts.verdict.start:j.parts.verdict.end]
+    return "withdraw" if _withdrawn.search(end) else "terminate" if _ended.search(end) else None
+
 def _case_row(j, number, region):
     days = sorted({f.value for f in j.hearings})
     return dict(case_no=number, court_name=value(j.court), instance_level=value(j.instance), court_accept_date=value(j.accepted_on), procedure_kind=_PROCEDURE.get(value(j.instance)) or value(j.procedure),
-                hearing_dates=";".join(d.isoformat() for d in days) or None, court_close_kind="judgment" if j.kind == "judgment" else None, indictment_doc_no=value(j.indictment_no), region_code=region)
+                hearing_dates=";".join(d.isoformat() for d in days) or None, court_close_kind=_closed(j), indictment_doc_no=value(j.indictment_no), region_code=region)
 
 # %% ../../notebooks/data/papers_rows.ipynb #57faa18c
 def _document_fields(j, papers):
