@@ -191,8 +191,8 @@ def accusations(s: Source, p: Parts, names: list[str]) -> list[Accusation]:
         found += [x for x in more if (x.charge.value, x.names) not in known]
     return found or _in_table(s, p, names)
 
-# %% ../../notebooks/data/papers_heading.ipynb #e211347c
-_indictment_no = re.compile(r"(?:以|，|院)([一-龥]{1,20}?(?:（(?:19|20)\d\d）)[^，。\n]{0,12}?\d+号)(?:起诉书|号起诉书|《起诉书》|刑事起诉书|的?起诉|指控)")
+# %% ../../notebooks/data/papers_heading.ipynb #e3c2eadc
+_indictment_no = re.compile(r"(?:院?以|，|院)([一-龥]{1,20}?(?:（(?:19|20)\d\d）)[^，。\n]{0,12}?\d+号)(?:起诉书|号起诉书|《起诉书》|刑事起诉书|的?起诉|指控)")
 _table_no = re.compile(r"起诉书文?号[：]?([一-龥]{1,20}（(?:19|20)\d\d）[^，。\n]{0,12}?\d+号)")
 _filed = re.compile(rf"(?:于)?({DAY})(?:[^。\n]{{0,60}}?)(?:向本院)?提起公诉")
 _hearing = re.compile(rf"({DAY})?[^。\n]{{0,60}}?(?:公开|不公开|依法)?(?:[（(][^）]*[）)])?开庭")

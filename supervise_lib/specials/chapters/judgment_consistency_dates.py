@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INT', 'OTHER_MATTER', 'RULES', 'told', 'recorded', 'readings', 'accounts', 'days_off', 'plain_term', 'tolerance',
-           'dates_do_not_follow', 'no_history', 'plain_answer', 'prints_dates', 'was_corrected',
+           'one_way', 'dates_do_not_follow', 'no_history', 'plain_answer', 'prints_dates', 'was_corrected',
            'combined_with_earlier', 'days_beyond', 'date_severity']
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #72f66e14
@@ -91,11 +91,16 @@ def plain_term(f) -> pd.Series:
 def _days_between(a, b):
     return pd.Series([None if pd.isna(x) or pd.isna(y) else (y - x).days for x, y in zip(a, b)], index=a.index, dtype=INT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #4fd15877
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #c5a4b9a5
 def tolerance(f, law, choice) -> pd.Series:
-    "Days inside which the answer is left open: more before the counting rule was written down."
+    "Days inside which the answer is left open: more before the counting rule was written down, none where there is only one way to count."
     written = law.on("term_counting_rule", f.announce_date).notna()
-    return pd.Series([choice.term_tolerance_days if w else choice.term_tolerance_days_old for w in written], index=f.index, dtype=INT)
+    return pd.Series([0 if p else choice.term_tolerance_days if w else choice.term_tolerance_days_old for p, w in zip(one_way(f), written)], index=f.index, dtype=INT)
+
+def one_way(f) -> list[bool]:
+    "One unbroken stay that is told with its first day, printed as such, on a day that every month has: nothing is open to practice."
+    return [len(sure) == 1 and not maybe and history == "told" and not s and sure[0][1] is None and not pd.isna(p) and sure[0][0] == p and p.day <= 28
+            for (sure, maybe, history), s, p in zip((told(c, _day(d)) for c, d in zip(to_lists(f.custody_told), f.announce_date)), to_lists(f.stays), f.term_start_printed)]
 
 def dates_do_not_follow(f, law, choice):
     "The printed first or last day of the term does not follow from the term and the custody by any lawful way of counting. 判决书载明的刑期起止日期与刑期、羁押情况不符。"
