@@ -6,8 +6,8 @@
 __all__ = ['libc', 'Outbox', 'schedule', 'call_later', 'Stream', 'Inbox', 'NoSubshells', 'ForkedKernel', 'ForkedApp',
            'clean_slate', 'choose_backend', 'clean_end', 'be_kernel']
 
-# %% ../../notebooks/work/shell.ipynb #269f7aa3
-import asyncio, atexit, contextlib, ctypes, fcntl, gc, io, logging, os, select, signal, socket, sys, threading, weakref
+# %% ../../notebooks/work/shell.ipynb #2d99ace3
+import asyncio, atexit, contextlib, ctypes, fcntl, gc, io, logging, os, select, signal, socket, sys, threading, types, weakref
 import zmq
 from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.ipkernel import IPythonKernel
@@ -111,7 +111,7 @@ class Inbox:
             if parts == [b"shutdown"]: self.loop.create_task(self.on_shutdown())
             else: asyncio.ensure_future(self.callback([zmq.Frame(p) for p in parts]))
 
-# %% ../../notebooks/work/shell.ipynb #ae19a5a6
+# %% ../../notebooks/work/shell.ipynb #25cfa422
 class NoSubshells:
     "Stands where ipykernel keeps the thread of its sub-shells: says which thread is the main one and is false."
     parent_thread = threading.main_thread()
@@ -119,10 +119,15 @@ class NoSubshells:
 
 class ForkedKernel(IPythonKernel):
     "ipykernel's kernel in a forked child. 派生内核"
-    shell_stream, control_stream, shell_channel_thread = Any(), Any(), Any()
+    shell_stream, control_stream, shell_channel_thread, debugger_class = Any(), Any(), Any(), Any()
     _supports_kernel_subshells = False
 
     def pre_handler_hook(self): self.saved_sigint_handler = signal.signal(signal.SIGINT, self.iopub_thread.on_interrupt)
+
+    def start(self):
+        "Begin to listen; ipykernel's own start would ask for its debugger's port."
+        self.shell.exit_now = False
+        super(IPythonKernel, self).start()
 
     async def stop(self):
         "End as ipykernel does: processes that cells have started are ended too."
@@ -151,7 +156,7 @@ class ForkedApp(IPKernelApp):
         inbox.on_shutdown = self.kernel.stop
         self.displayhook.get_execution_count = lambda: self.kernel.execution_count
 
-# %% ../../notebooks/work/shell.ipynb #881e39e5
+# %% ../../notebooks/work/shell.ipynb #916765da
 _kept = []      # what must not be finalised here: it would close files that are ours by now
 
 def clean_slate():
@@ -162,6 +167,8 @@ def clean_slate():
     asyncio.set_event_loop_policy(None); asyncio.set_event_loop(asyncio.new_event_loop())
     for singleton in (IPKernelApp, IPythonKernel): singleton.clear_instance()
     sys.modules.pop("matplotlib_inline.backend_inline", None)
+    if "ipykernel.debugger" not in sys.modules:     # a tenth of a second to import, and nobody can attach to it
+        sys.modules["ipykernel.debugger"] = types.ModuleType("ipykernel.debugger"); sys.modules["ipykernel.debugger"]._is_debugpy_available = False
     if "supervise_lib.text" in sys.modules: sys.modules["supervise_lib.text"].set_lang("zh")
 
 def choose_backend():
@@ -180,12 +187,11 @@ def clean_end(app):
             with contextlib.suppress(Exception): o.flush()
     with contextlib.suppress(Exception): app.outbox.sock.shutdown(socket.SHUT_WR)
 
-# %% ../../notebooks/work/shell.ipynb #92717be3
+# %% ../../notebooks/work/shell.ipynb #3ce42765
 def be_kernel(sock: socket.socket, arguments=()):
     "Be a Jupyter kernel on a socket until told to stop. 运行内核"
     clean_slate()
-    import ipykernel.debugger, ipykernel_launcher
-    ipykernel.debugger._is_debugpy_available = False    # it would listen on a port
+    import ipykernel_launcher
     sys.argv = [ipykernel_launcher.__file__, *arguments]
     app = ForkedApp.instance(outbox=Outbox(sock))
     app.initialize(list(arguments))
