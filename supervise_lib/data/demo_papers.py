@@ -51,7 +51,7 @@ def fine_words(dice: Dice, yuan: int, hide: bool = False) -> str:
 
 def say(dice: Dice, key: str, **fields) -> str: return dice.weighted(figures("wordings")[key]).format(**fields)
 
-# %% ../../notebooks/data/demo_papers.ipynb #892055c9
+# %% ../../notebooks/data/demo_papers.ipynb #445a4c61
 def prepare(world: World, dice: Dice, case: Case) -> None:
     "Victims, things and places of the crimes, the same in indictment and judgment."
     p, first = figures("people"), case.defendants[0]
@@ -65,14 +65,14 @@ def prepare(world: World, dice: Dice, case: Case) -> None:
     for d in case.defendants: d.property_items = [(k, n, v or (d.crimes[0].victim if k == "restitute" else None)) for k, n, v in d.property_items]
 
 def _act(c, who, when, amount):
-    sum_ = "××" if amount == "hidden" else f"{amount:g}" if amount else ""
+    sum_ = "××" if amount == "hidden" else f"{amount:.12g}" if amount else ""
     liability = "被告人负事故全部责任，且肇事后逃逸" if c.band["id"] == "133.2" else "被告人负事故主要责任"
     text = c.story.format(who=who, when=when + f"{c.hour}时许", until=day(c.end), place=c.place, manner=c.manner, thing=c.thing, victim=c.victim, sum=sum_, gain=c.gain, grade=GRADES.get(c.grade, ""),
                           level=c.extra_level, drug=c.drug, grams=c.grams, buyer=c.buyer, liability=liability, home="一住宅内" if c.band["words"] == "入户抢劫" else "",
                           times="此外，其还多次向他人贩卖少量毒品。" if c.band["id"] == "347.2" else "")
     return text
 
-# %% ../../notebooks/data/demo_papers.ipynb #1916e845
+# %% ../../notebooks/data/demo_papers.ipynb #7d5b2c9a
 def facts(c: Crime, who: str, amount=None) -> str:
     "What happened, in the words of indictment or judgment. 犯罪事实"
     amount = amount if amount is not None else c.gain if c.charge == "drugs" else c.amount
@@ -82,7 +82,7 @@ def facts(c: Crime, who: str, amount=None) -> str:
         one = int(amount * .4) // 10 * 10
         acts = [_act(c, who, day(x), n).replace("共计", "") for x, n in ((c.start, one), (c.end, round(amount - one, 2)))]   # 共计 is for the sum of both
         return (f"1、{acts[0]}\n2、{acts[1]}\n"
-                f"综上，{who}{c.spec['short']}财物共计价值人民币{amount:g}元。")
+                f"综上，{who}{c.spec['short']}财物共计价值人民币{amount:.12g}元。")
     return _act(c, who, day(c.start if "{until}" in c.story else c.end), amount)
 
 def elements(c: Crime, charge: str | None = None, band: dict | None = None, hide: bool = False) -> str:
@@ -263,7 +263,7 @@ def penalty_words(dice: Dice, s, hide: bool = False, fine: bool = True) -> str:
     if s.probation is not None: out += ("，宣告缓刑" if dice.chance(.08) else "，缓刑") + term(s.probation)
     return out + (fine_words(dice, s.fine, hide) if s.fine and fine else "")
 
-# %% ../../notebooks/data/demo_papers.ipynb #45931f62
+# %% ../../notebooks/data/demo_papers.ipynb #09172292
 def verdict_of(dice: Dice, case: Case, d: Defendant) -> list:
     "The items that concern one accused. 判项"
     who, hide = shown_name(d), "fine" in d.hide
@@ -286,7 +286,7 @@ def property_words(d: Defendant) -> list:
     "Orders about property. 财物判项"
     who, out = shown_name(d), []
     for kind, yuan, victim in d.property_items:
-        money = "××" if yuan is None else f"{yuan:g}"
+        money = "××" if yuan is None else f"{yuan:.12g}"
         out.append({"restitute": f"责令被告人{who}退赔被害人{victim}经济损失人民币{money}元。", "recover": f"对被告人{who}的违法所得人民币{money}元继续追缴，上缴国库。",
                     "forfeit": f"被告人{who}退缴的违法所得人民币{money}元予以没收，上缴国库。"}[kind])
     return out

@@ -143,40 +143,54 @@ def judged(s: Source, p: Parts, names: list[str]) -> list[Circumstance]:
 
 _DENIABLE = {"surrender", "confession", "merit", "major_merit", "recidivist", "drug_repeat", "principal", "accessory", "coerced", "attempt", "discontinuation", "plea", "mental", "victim_fault", "forgiven"}
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #62ad9de2
+# %% ../../notebooks/data/papers_circumstances.ipynb #000461ed
 _total_amount = re.compile(r"(?:共计|合计|总计|累计|总价值|价值共计|数额共计|共)(?:价值)?(?:约)?(?:人民币)?([0-9][0-9.，]*万?元|[一二三四五六七八九十百千万两]{2,14}元)")
 _begins_fact = re.compile(r"(?:^|[\n。：，；]|\d、|）|、)(?:[一二三四五六七八九十]{0,3}[、．.])?(?:于)?$")
 
-def _facts(p): return p.findings if p.findings.end - p.findings.start > 60 else p.story
+_as_charged = re.compile(r"与[^。；]{0,30}指控[^。；]{0,20}(?:一致|相符|相同)")
 
-_gain = re.compile("价值|盗|窃|骗|金额|数额|得款|获利|赃|挪用|贪污|受贿|收受|吸收|销售|勒索|抢")
-_other_sum = re.compile("赔偿|医疗|罚金|罚款|谅解|退[赔还缴]|支付|补偿|归还")
+def _facts(s, p):
+    "Where the facts are told: the findings, or the prosecution's story where the findings are short or only say that they agree with it."
+    own = p.findings.end - p.findings.start > 60 and not _as_charged.search(s.t, p.findings.start, min(p.findings.end, p.findings.start + 80))
+    return p.findings if own else p.story
 
-def offence_amount(s: Source, p: Parts) -> Field | None:
-    "The total amount the findings state, if they state one. 数额"
+_gain = re.compile("价值|盗|窃|骗|金额|数额|得款|获利|赃|挪用|贪污|受贿|收受|吸收|销售|勒索|索要|交付|抢|劫")
+_other_sum = re.compile("赔偿|医疗|罚金|罚款|谅解|退[赔还缴]|支付(?!结算)|补偿|归还|债务|每[次月日]")
+_sum = re.compile(r"(?:价值|现金|人民币|转账|共计|合计)+(?:约)?([0-9][0-9.，]*万?元|[一二三四五六七八九十百千万两]{2,14}元)")
+
+def _sums(s, part, pattern):
+    "Sums of the crime by amount: sentences that speak of what was taken, and of no compensation."
     found = {}
-    for m in _total_amount.finditer(s.t, *_facts(p)):
+    for m in pattern.finditer(s.t, *part):
         a = max(s.t.rfind(c, 0, m.start()) for c in "。；\n") + 1
         if _gain.search(s.t, a, m.end() + 10) and not _other_sum.search(s.t, a, m.end() + 10): found.setdefault(money(m[1]), m)
     found.pop(None, None)
-    if len(found) != 1: return None if not found else s.field(None, next(iter(found.values())).start(1), next(iter(found.values())).end(1), "several totals")
+    return found
+
+def offence_amount(s: Source, p: Parts) -> Field | None:
+    "The total the findings state; where they state none, the only sum they state. Several leave it open. 数额"
+    part = _facts(s, p)
+    summed_up = s.t.rfind("综上", *part)
+    found = (_sums(s, (summed_up, part.end), _total_amount) if summed_up >= 0 else {}) or _sums(s, part, _total_amount) or _sums(s, part, _sum)
+    if len(found) != 1: return None if not found else s.field(None, next(iter(found.values())).start(1), next(iter(found.values())).end(1), "several sums")
     (yuan, m), = found.items()
     return s.field(yuan, *m.span(1))
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #3fa93ddb
+# %% ../../notebooks/data/papers_circumstances.ipynb #3592280f
 _aftermath = re.compile("抓获|投案|归案|刑事拘留|传唤|死亡|鉴定|认定|报警|报案|查获|发还|赔偿|谅解|立案|逮捕|投诉|举报|起诉")
+_drove = re.compile(r"[^。]{0,60}?(?:饮酒|酒后|醉酒|驾驶|驾车)")    # being stopped by the police is part of the act
 LONGEST_SPAN = 1095      # days; a longer one rather holds the story before the act
 
 def offence_dates(s: Source, p: Parts, names: list[str] = ()) -> tuple[Field | None, Field | None]:
     "First and last day on which, by the findings, an accused did something; missing where a fact has no complete date. 犯罪起止日期"
-    part, t = _facts(p), s.t
+    part, t = _facts(s, p), s.t
     stop = next((i for w in ("上述事实", "以上事实", "认定上述", "证据如下", "证人", "归案后", "案发后") if (i := t.find(w, *part)) >= 0), part.end)
     told = [m for m in moments(t, part.start, min(stop, part.start + 20000)) if _begins_fact.search(t[max(0, m.start - 12):m.start])]
     acts = []
     for m in told:
         e = t.find("。", m.end, part.end)
         act = t[m.end:e if e > 0 else m.end + 120]
-        if not _aftermath.search(act[:40]) and ("被告" in act or any(n in act for n in names)): acts.append(m)
+        if (not _aftermath.search(act[:40]) or _drove.match(act)) and ("被告" in act or any(n in act for n in names)): acts.append(m)
     if not acts or any(m.day is None for m in acts): return None, None
     first, last = min(acts, key=lambda m: m.day), max(acts, key=lambda m: m.day)
     if (last.day - first.day).days > LONGEST_SPAN: return None, None

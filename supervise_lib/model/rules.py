@@ -136,7 +136,7 @@ def suspend(rule: Rule, verdicts: pd.DataFrame) -> pd.DataFrame:
     if judged < SUSPEND_FROM or share <= rule.ceiling: return verdicts
     return verdicts.assign(outcome=verdicts["outcome"].where(~hit, "cannot_tell"), reason=verdicts["reason"].where(~hit, f"suspended:{share:.2f}"))
 
-# %% ../../notebooks/model/rules.ipynb #0f67bfec
+# %% ../../notebooks/model/rules.ipynb #4e6d7d40
 _REASONS = {"missing": Text("{0} is not recorded", "未记录{0}"), "unsure": Text("it cannot be ruled out that: {0}", "不能排除：{0}"),
             "excused": Text("explained: {0}", "可解释：{0}"), "not_delivered": Text("the table {0} was not delivered", "未提供数据表：{0}"),
             "suspended": Text("the rule fired on {0} of the rows judged and suspended itself", "规则命中率达{0}，已自行停用"),
@@ -146,5 +146,5 @@ def reason_text(rule: Rule, code: str | None, label=lambda column: column) -> Te
     "A verdict's reason code in words; `label` names columns and tables. 判定原因"
     if code is None or pd.isna(code) or not code: return None
     kind, _, what = code.partition(":")
-    named = next((sentence(e) for e in rule.exclusions if e.__name__ == what), None) if kind in ("unsure", "excused") else label(what)
+    named = next((sentence(e) for e in rule.exclusions if e.__name__ == what), None) if kind in ("unsure", "excused") else label(what) if what else None
     return _REASONS[kind].format(named if named is not None else what)

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['DATE', 'RANK', 'RULES', 'CLOCK', 'withdrawal_deadline', 'withdrawn_and_open', 'was_withdrawn', 'moved_elsewhere',
            'property_not_dealt_with', 'nothing_obtained', 'left_to_another_case', 'lighter_than_accessory',
-           'in_company', 'heavier_accessory', 'earlier_not_revoked', 'known_person', 'trial_due', 'is_extended',
-           'out_of_time', 'days_late', 'suspension_open', 'tried', 'clock_running', 'clock_severity', 'custody_days',
-           'equals_custody', 'short_fast_track', 'unsuspended', 'outliers', 'unlike_sentence']
+           'in_company', 'heavier_accessory', 'earlier_not_revoked', 'revoked_elsewhere', 'known_person', 'trial_due',
+           'longest_sentence', 'is_extended', 'out_of_time', 'days_late', 'suspension_open', 'tried', 'clock_running',
+           'clock_severity', 'custody_days', 'equals_custody', 'short_fast_track', 'unsuspended', 'outliers',
+           'unlike_sentence']
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #d6f29b41
 import pandas as pd, pyarrow as pa
@@ -41,12 +42,14 @@ def moved_elsewhere(f, law):
     "The case was transferred to another procuratorate. 已移送其他检察院管辖。"
     return (f.prosecution_decision == "transferred").fillna(False)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e45bd532
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #02691832
 def property_not_dealt_with(f, law, choice):
     "A sum was obtained, and the judgment orders neither recovery nor restitution nor says that it was returned. 认定有违法所得，判决未处理涉案财物。"
     c = exploded(f, "charges")
     c["code"] = pd.Series([charge_code(x) if isinstance(x, str) else None for x in c["code"]], index=c.index, dtype=pd.ArrowDtype(pa.string()))
-    gained = any_of((c["amount"] > 0).fillna(False) & one_of(c["code"], choice.property_charges), f.index)
+    gained = any_of((c["amount"] > 0) & one_of(c["code"], choice.property_charges), f.index)
+    claimed = any_of((exploded(f, "claims")["amount"] > 0), f.index)
+    gained = gained.where(gained.notna(), claimed & any_of(one_of(c["code"], choice.property_charges), f.index))
     ordered = has(f.property_kinds, "recover", "restitute", "return_victim", "civil_compensation").fillna(False)
     return gained & ~ordered & ~f.says_returned
 
@@ -58,7 +61,7 @@ def left_to_another_case(f, law):
     "The judgment leaves it to another case. 判决书载明另案处理。"
     return known_absent(f.says_split)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #0c4717a8
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #9a6e1c8b
 def lighter_than_accessory(f, law):
     "A principal was sentenced below an accessory to the same crime, without a mitigating circumstance that the accessory lacks. 主犯量刑轻于同案从犯。"
     return pd.Series([_inverted(*row) for row in zip(f.person_id_no, f.role_found, to_lists(f.codefendants))], index=f.index, dtype=BOOL)
@@ -71,7 +74,7 @@ def _inverted(person, role, all_):
     others = [d for d in all_ if d["role"] == "accessory" and me and set(d["codes"] or []) == set(me["codes"] or []) and d["codes"]]
     if not others: return False
     if _length(me) is None or any(_length(d) is None for d in others): return None
-    excused = lambda d: set(me["accepted"] or []) & set(codes_with("L", "M", "X")) - set(d["accepted"] or []) - {"principal"}
+    excused = lambda d: set(me["accepted"] or []) & set(codes_with("M", "X")) - set(d["accepted"] or []) - {"confession"}
     return any(_length(me) < _length(d) and not excused(d) for d in others)
 
 RANK = {"control": 0, "detention": 1, "fixed": 2, "life": 3, "death_reprieve": 4, "death": 5}
@@ -89,35 +92,49 @@ def heavier_accessory(f, law):
     "The accessory is a recidivist or the defendants are charged with different numbers of crimes. 从犯系累犯或者罪数不同。"
     return pd.Series([any(d["role"] == "accessory" and "recidivist" in (d["accepted"] or []) for d in c or []) for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #747fc6cb
-def earlier_not_revoked(f, law):
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #097c7758
+def earlier_not_revoked(f, law, choice):
     "The crime falls into the probation or parole of an earlier judgment, which was not revoked. 缓刑、假释考验期内犯新罪或者发现漏罪，判决未撤销缓刑、假释。"
-    p = exploded(f, "priors", keep=("offence_from", "offence_to", "announce_date"))
-    flat = p.reset_index(drop=True)
+    flat = exploded(f, "priors", keep=("offence_from", "offence_to", "announce_date"))
     months = (flat["probation_years"].fillna(0) * 12 + flat["probation_months"].fillna(0)).where(flat["probation_years"].notna() | flat["probation_months"].notna(), pd.NA)
-    computed = period_months_criminal(flat["effective"], months, custody=True)
-    end = flat["probation_end"].where(flat["probation_end"].notna(), computed)
-    on_probation = flat["suspended"] & (flat["offence_to"] > flat["effective"]) & (flat["offence_from"] <= end)
+    # the day on which a judgment became final is seldom delivered: it lies after the judgment, so probation ends no earlier than so many months after it
+    begin = flat["effective"].where(flat["effective"].notna(), flat["date"])
+    end = flat["probation_end"].where(flat["probation_end"].notna(), period_months_criminal(begin, months, custody=True))
+    latest = end.where(flat["probation_end"].notna() | flat["effective"].notna(), period_days_criminal(end, choice.final_slack_days, custody=True))
+    on_probation = flat["suspended"] & (flat["offence_to"] > begin) & (flat["offence_from"] <= end)
     undiscovered = flat["suspended"] & (flat["offence_to"] < flat["date"]) & (flat["announce_date"] <= end)
     on_parole = (flat["release_kind"] == "parole").fillna(False) & (flat["offence_to"] > flat["released"]) & (flat["offence_from"] <= flat["registered_end"])
     running = (on_probation | undiscovered).fillna(False) | on_parole.fillna(False)
-    open_ = flat["suspended"].fillna(True) & (flat["offence_from"].isna() | end.isna()) & ~running
-    flag = pd.Series([True if r else None if o else False for r, o in zip(running, open_)], index=p.index, dtype=BOOL)
-    return any_of(flag, f.index, empty=False) & ~(f.says_revoked | f.says_combined_with_earlier)
+    open_ = flat["suspended"].fillna(True) & (flat["offence_from"].isna() | end.isna() | (flat["offence_from"] <= latest).fillna(False)) & ~running
+    flag = pd.Series([True if r else None if o else False for r, o in zip(running, open_.fillna(True))], index=flat.index, dtype=BOOL)
+    found = any_of(flag, f.index, empty=False)
+    untold = known_absent(f.says_earlier_probation) & pd.Series([not p for p in to_lists(f.priors)], index=f.index, dtype=BOOL)
+    return found.where(~untold, pd.NA) & ~(f.says_revoked | f.says_combined_with_earlier)
+
+def revoked_elsewhere(f, law):
+    "The earlier probation was revoked by a separate ruling. 前罪缓刑已另行裁定撤销。"
+    return known_absent(f.says_already_revoked)
 
 def known_person(f): return convicted(f) & f.person_id_no.str.startswith("P")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #1d800c7a
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #5fb4e4fa
 def trial_due(f, law):
     "Last day of the longest trial limit that could apply. 审理期限届满日"
     start = f.court_accept_date.where(f.delay_to.isna(), f.delay_to)
-    months, on = sentence_months(f), lambda name: law.on(name, f.court_accept_date)
+    months, on = longest_sentence(f), lambda name: law.on(name, f.court_accept_date)
     fast = period_days_criminal(start, on("trial_fast_days").where((months <= 12).fillna(False), on("trial_fast_gt1y_days")), custody=True)
     summary = period_days_criminal(start, on("trial_summary_days"), custody=True).where((months <= 36).fillna(False), period_months_criminal(start, on("trial_summary_gt3y_months"), custody=True))
     ordinary = period_months_criminal(start, on("trial_first_max_months"), custody=True)
     extended = period_months_criminal(start, on("trial_first_max_months") + on("trial_first_ext_months"), custody=True)
     ordinary = ordinary.where(~is_extended(f), extended)
     return fast.where(f.procedure_kind == "fast", summary.where(f.procedure_kind == "summary", ordinary))
+
+def longest_sentence(f) -> pd.Series:
+    "Ordering months of the longest sentence in the case: the limit is that of the case, not of each defendant."
+    longest = lambda all_: max((l[1] if l[0] == RANK["fixed"] else 0.0 for d in all_ or [] if (l := _length(d))), default=None)
+    own = sentence_months(f)
+    case = pd.Series([longest(c) for c in to_lists(f.codefendants)], index=f.index, dtype=FLOAT)
+    return case.where(case.notna(), own)
 
 def is_extended(f): return has(f.extension_kinds, "trial_3m", "trial_spc").fillna(False)
 
@@ -147,7 +164,7 @@ def clock_severity(f, law, choice):
     left = days_between(pd.Series(law.as_of, index=f.index, dtype=DATE), protest_deadline(f, law))
     return pd.Series([4 if x else 3 for x in known_absent(left <= choice.protest_alarm_days)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #bffc377d
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #a7d334d0
 def custody_days(f) -> pd.Series:
     "Days in the detention centre up to the judgment, from its own records; missing where there are none."
     def total(stays, day):
@@ -161,7 +178,7 @@ def equals_custody(f, law, choice):
     ends = days_between(f.announce_date, f.term_end_printed)
     released = ((ends >= 0) & (ends <= choice.equal_tol_days))
     differs = (sentence_months(f) < f.rec_low.astype(FLOAT)) | (sentence_months(f) > f.rec_high.astype(FLOAT))
-    return (near.fillna(False) | released) & differs
+    return (near | released) & differs
 
 def short_fast_track(f, law):
     "A short detention sentence in the fast-track procedure. 速裁程序中的短期拘役。"
@@ -181,7 +198,7 @@ def unlike_sentence(f, law, choice):
     judged = cases["p"].notna()
     return pd.Series([bool(fl) if j else None for fl, j in zip(cases["flag"].notna(), judged)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #820b5a4d
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e08ca12a
 RULES = (
     Rule(withdrawn_and_open, id="JUDGE_R18", title=Text("Indictment withdrawn and not closed", "撤回起诉后未依法处理"), severity=3, needs=("close_date",), applies=was_withdrawn, exclusions=(moved_elsewhere,), complete=("prosecution_reviews",),
          instrument="correction_notice", deadline=withdrawal_deadline, shows=("prosecution_decision", "decision_date"), reads=("withdraw_decide_days",), tier=2),
@@ -189,7 +206,7 @@ RULES = (
          shows=("property_kinds", "verdict_quote"), reads=("handle_property", "protest_days_judgment"), choices=("property_charges",), tier=2, **PROTEST),
     Rule(lighter_than_accessory, id="JUDGE_R20", title=Text("Principal sentenced lower than accessory", "主从犯量刑倒挂"), severity=2, needs=("role_found",), applies=in_company, exclusions=(heavier_accessory,),
          shows=("codefendants", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),
-    Rule(earlier_not_revoked, id="JUDGE_R22", title=Text("Earlier suspended sentence or parole not revoked", "漏撤缓刑、假释"), severity=4, needs=("doc_id",), applies=known_person,
+    Rule(earlier_not_revoked, id="JUDGE_R22", title=Text("Earlier suspended sentence or parole not revoked", "漏撤缓刑、假释"), severity=4, needs=("doc_id",), applies=known_person, exclusions=(revoked_elsewhere,), choices=("final_slack_days",),
          shows=("priors", "offence_from", "offence_to", "verdict_quote"), reads=("protest_days_judgment",), **PROTEST),
     Rule(out_of_time, id="JUDGE_R23", title=Text("Trial or service out of time", "超审限、逾期送达"), severity=2, needs=("court_accept_date", "procedure_kind", "announce_date"), applies=tried, exclusions=(suspension_open,), complete=("custody_extensions",),
          instrument="correction_opinion", shows=("suspend_from", "suspend_to", "delay_from", "delay_to", "proc_service_date"),

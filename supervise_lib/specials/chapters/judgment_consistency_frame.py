@@ -69,7 +69,7 @@ def last_recommendation(t):
         rec_fine_low=_.rec_fine_min_yuan.sum(), rec_fine_high=_.rec_fine_max_yuan.sum(), rec_date=_.rec_date.max(), rec_version=_.rec_version.max(),
         court_adjust_notice_date=_.court_adjust_notice_date.max())
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #973a25df
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #60c3b230
 OPERATIVE = r"(?s)判决如下(.*?)(?:如不服|本判决为终审|审\s*判\s*长|审\s*判\s*员|附[：:相]|$)"
 IN_VERDICT = {"says_fine": r"罚金|没收(?:个人)?(?:全部|部分)?财产", "says_revoked": r"撤销[^。；]{0,80}(?:缓刑|假释)|(?:缓刑|假释)[^。；]{0,20}撤销",
               "says_combined_with_earlier": r"前罪|前判|原判|原犯|漏罪|余刑|残刑|未执行(?:完毕)?的|尚未执行|已(?:经)?(?:执行|服刑)|撤销[^。；]{0,80}(?:缓刑|假释)"}
@@ -77,7 +77,12 @@ IN_TEXT = {"says_returned": r"(?:已|均已|全部|业已|并)[^。，；]{0,12}
            "says_supreme_court": r"最高人民法院核准", "says_split": r"另案(?:处理|起诉|审理|处罚)|分案",
            "says_reclassified": r"(?:罪名|定性)[^。]{0,30}(?:不当|有误|不准确|不成立|不能成立|不予支持|应予纠正|予以变更|应予变更)|指控[^。]{0,40}罪[^。]{0,12}(?:不当|有误|不准确|不能成立|不成立|应予纠正|予以纠正|应予变更|予以变更)|应(?:当)?(?:认定|定性)为[^。]{2,30}罪",
            "says_amended": r"(?:变更|追加|补充)起诉", "says_no_gain": r"未(?:遂|得逞)|未(?:取得|获得|非法获利)|没有(?:获利|违法所得)", "says_gathering_leader": r"聚众[^。]{0,60}首要分子",
-           "says_no_probation": r"不(?:宜|应|能|符合)[^。；，]{0,12}缓刑|不具备[^。；，]{0,12}缓刑"}
+           "says_no_probation": r"不(?:宜|应|能|符合|对其)[^。；，]{0,12}缓刑|不具备[^。；，]{0,12}缓刑",
+           "says_assessed_fit": r"(?:评估|调查|社区矫正机构|司法局)[^。]{0,60}(?:[^不]适(?:宜|合)|同意接收|具备(?:监管|矫正|帮教)|没有重大不良影响)",
+           "says_assessed_unfit": r"(?:评估|调查|社区矫正机构|司法局)[^。]{0,60}不(?:适宜|适合|宜|同意|具备)", "says_bail_breach": r"取保候审期间[^。]{0,30}(?:违反|脱逃|逃跑|传讯不到|再次|又犯|重新犯罪)|违反[^。，]{0,12}取保候审",
+           "says_charge_rejected": r"指控[^。]{0,60}罪[^。]{0,40}(?:证据不足|不能成立|不成立|不予支持|不予认定)", "says_plea_withdrawn": r"当庭(?:翻供|反悔)|不再(?:适用)?认罪认罚|撤回[^。，]{0,8}(?:认罪认罚|具结)",
+           "says_earlier_probation": r"因犯?[^。]{2,40}被[^。]{0,40}判处[^。]{0,30}缓刑", "says_already_revoked": r"(?:前罪|原判|该)[^。]{0,20}缓刑[^。]{0,30}撤销|另行裁定撤销|裁定[^。]{0,20}撤销[^。]{0,20}(?:缓刑|假释)",
+           "says_trial_ended": r"同案被告人[^。]{0,60}(?:脱逃|中止审理|撤回[^。]{0,20}起诉)|撤回对(?:同案)?被告人[^。]{0,20}起诉|对其中止审理|终止审理"}
 
 def document_facts(t):
     "Per court case: what the judgment's operative part and text say, and whether a correction ruling followed."
@@ -173,7 +178,7 @@ OWN = ("verdict", "principal_penalty", "term_years", "term_months", "term_days",
        "term_start_printed", "term_end_printed", "offset_days_printed", "is_plea_accepted", "role_found", "rec_adopted_text", "effective_date", "announce_date", "doc_id", "defendant_seq")
 COURT = ("court_name", "instance_level", "court_accept_date", "procedure_kind", "suspend_from", "suspend_to", "delay_from", "delay_to", "court_close_kind", "close_date", "announce_mode", "indictment_doc_no")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #0e302901
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #69b3ab42
 def _finish(f, t):
     "Protest, extension and withdrawal, and the day of the row."
     protests = t.protests.filter(_.case_no.notnull()).group_by("case_no").agg(protested=_.lodge_date.min())
@@ -187,7 +192,7 @@ def _finish(f, t):
     empty = ibis.literal([], type="array<string>")
     return f.mutate(announce_date=ibis.coalesce(_.announce_date, _.doc_date, _.close_date), is_protested=_.protested.notnull(),
                     accepted=ibis.ifelse(_.accepted.isnull() & _.doc_id.notnull(), empty, _.accepted), rejected=ibis.ifelse(_.rejected.isnull() & _.doc_id.notnull(), empty, _.rejected),
-                    claimed=ibis.ifelse(_.claimed.isnull() & (_.claimed_in_judgment == False), empty, _.claimed))  # noqa: E712 (an expression, not a truth)
+                    defendant_seq=ibis.coalesce(_.defendant_seq, ibis.row_number().over(group_by="case_no", order_by=[ibis.desc("is_judged"), "defendant_seq", "person_id_no"]) + 1))
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #5f2a4851
 def measures(t):
@@ -215,7 +220,7 @@ _prior = pa.struct([("case_no", _text), ("date", _date), ("verdict", _text), ("p
                     ("effective", _date), ("end", _date), ("probation_end", _date), ("released", _date), ("release_kind", _text), ("registered_end", _date), ("crimes", pa.list_(pa.struct([("code", _text), ("end", _date)])))])
 _other = pa.struct([("person", _text), ("role", _text), ("penalty", _text), ("years", _int), ("months", _int), ("days", _int), ("codes", _codes), ("accepted", _codes)])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #5807b312
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #90dcdb9e
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 _says = lambda en, zh: _d(en, zh, _bool, "legal_documents.doc_text")
 DERIVED = {
@@ -237,4 +242,7 @@ DERIVED = {
     "says_fine": _says("operative part mentions a fine", "主文提到罚金"), "says_revoked": _says("operative part revokes probation or parole", "主文撤销缓刑、假释"), "says_combined_with_earlier": _says("operative part combines with an earlier sentence", "主文与前罪并罚"),
     "says_returned": _says("text says that property was returned", "文书载明已退赔、发还"), "says_supreme_court": _says("approved by the Supreme Court", "经最高人民法院核准"), "says_split": _says("text mentions another case", "文书提到另案处理"),
     "says_reclassified": _says("text gives reasons for another charge", "文书说明变更定性"), "says_amended": _says("text mentions an amended indictment", "文书提到变更、追加起诉"), "says_no_gain": _says("text says nothing was obtained", "文书载明未遂、未获利"),
-    "says_gathering_leader": _says("ringleader of a gathering", "聚众犯罪首要分子"), "says_no_probation": _says("text denies probation with reasons", "文书说明不适用缓刑")}
+    "says_gathering_leader": _says("ringleader of a gathering", "聚众犯罪首要分子"), "says_no_probation": _says("text denies probation with reasons", "文书说明不适用缓刑"),
+    "says_assessed_fit": _says("assessment in favour of probation", "调查评估适宜社区矫正"), "says_assessed_unfit": _says("assessment against probation", "调查评估不适宜社区矫正"), "says_bail_breach": _says("bail rules broken", "违反取保候审规定"),
+    "says_charge_rejected": _says("a charge is rejected", "指控罪名不能成立"), "says_plea_withdrawn": _says("plea withdrawn at trial", "当庭反悔认罪认罚"), "says_earlier_probation": _says("an earlier suspended sentence is told", "载明缓刑前科"),
+    "says_already_revoked": _says("earlier probation revoked by another ruling", "前罪缓刑已另行裁定撤销"), "says_trial_ended": _says("withdrawn, absconded or trial ended for a co-defendant", "对同案人撤回起诉、中止或者终止审理")}

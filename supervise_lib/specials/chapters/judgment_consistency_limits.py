@@ -97,7 +97,7 @@ def outside_kind(c, law):
 
 KINDS = (("fixed", "penalty_fixed_min_months", "penalty_fixed_max_months"), ("detention", "penalty_detention_min_months", "penalty_detention_max_months"), ("control", "penalty_control_min_months", "penalty_control_max_months"))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #c11dadc4
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #ce470772
 def mitigated_too_far(f, law):
     "The sentence was mitigated by more than one band. 减轻处罚跨越两个以上量刑幅度。"
     c, book = charge_rows(f, law), Bands(law=law)
@@ -107,7 +107,7 @@ def mitigated_too_far(f, law):
 
 def may_be_exempted(f, law):
     "A circumstance was accepted that allows exemption from punishment. 具有可以免除处罚的情节。"
-    return has(f.accepted, *codes_with("X")).fillna(False)
+    return has(f.accepted, *(set(codes_with("X")) - {"surrender"})).fillna(False)    # surrender exempts only where the crime is minor
 
 def mitigation_severity(f, law):
     "S2 where several mitigating circumstances were accepted, else S3."
