@@ -14,7 +14,7 @@ from .numerals import money
 from .papers_dates import moments
 from .papers_text import Field, Parts, Source
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #7e67d83b
+# %% ../../notebooks/data/papers_circumstances.ipynb #7362adaf
 _R = re.compile
 CIRCUMSTANCES = {    # code: (gate words, trigger, denial in the same clause)
     "surrender": (("自首", "投案"), _R(r"自首|(?:自动|主动)(?:到[^，。；]{0,14})?投案[^。；]{0,50}如实供述"), _R(r"未能?如实供述|不如实供述")),
@@ -26,7 +26,7 @@ CIRCUMSTANCES = {    # code: (gate words, trigger, denial in the same clause)
     "principal": (("主犯", "主要作用"), _R("主犯|主要作用"), None),
     "accessory": (("从犯", "次要作用", "辅助作用"), _R("(?<!胁)从犯|次要作用|辅助作用|次要、辅助"), _R("不宜区分|不区分|不分主从|难以区分|作用相当")),
     "coerced": (("胁从",), _R("胁从犯"), None),
-    "attempt": (("未遂", "未得逞"), _R("未遂|未得逞"), _R("既遂(?!.*未遂)")),
+    "attempt": (("未遂", "未得逞"), _R("未遂|未得逞"), _R("(?<!比照)既遂(?!.*未遂)")),
     "preparation": (("预备",), _R("犯罪预备|预备犯"), None),
     "discontinuation": (("中止",), _R("犯罪中止|中止犯|系中止"), None),
     "minor": (("周岁", "未成年"), _R(r"(?:犯罪|作案|实施[^，。；]{0,12}|案发)(?:时|当时)?[^，。；]{0,8}(?:不满|未满)十八周岁|(?:系|是|属|属于)未成年(?:人|犯)|未成年人犯罪|犯罪时(?:系|尚)?未成年"), _R("被害人|被害")),
@@ -52,7 +52,7 @@ CIRCUMSTANCES = {    # code: (gate words, trigger, denial in the same clause)
 }
 _denied = re.compile(r"(?:不(?:能|应|宜)?以|不(?:能|应|宜|予|应当|足以|符合)?(?:以|被|再)?(?:认定|构成|属于?|成立|具备|具有|视为|作为|是|系|存在|论)|(?:并)?非|并无|没有|未(?:构成|认定|具有|具备)|缺乏|否定)(?!.*而[是系])")
 
-# %% ../../notebooks/data/papers_circumstances.ipynb #ed729e81
+# %% ../../notebooks/data/papers_circumstances.ipynb #f9aac20d
 _refused = re.compile(r"不予(?:采纳|支持|采信|认定|确认|认可)|不能成立|不成立|难以(?:采纳|成立)|无(?:事实|法律)[^，。；]{0,12}依据|与(?:查明的?)?事实不符|不应采纳|不能采纳|理由不足|于法无据|不具有[^，。；]{0,4}情节")
 _granted = re.compile(r"予以(?:采纳|支持|认定|确认|采信)|应予(?:采纳|支持)|可予采纳|属实|(?:理由|意见|辩解)[^，。；]{0,4}成立|符合(?:事实|法律|查明)|予以考虑|本院采纳|有事实[^，。；]{0,12}依据|于法有据")
 _claim = re.compile(r"(?:辩护人|辩护意见|辩称|辩解|公诉机关|公诉人|检察院|检察机关|代理人|上诉人|上诉提出|起诉书|被告人[^，。；]{1,20}(?:提出|认为|辩))[^，。；]{0,24}?"
@@ -75,7 +75,9 @@ def _codes(text):
     names = {c for c, d, *_ in found if not d}
     if "surrender" in names: found = [x for x in found if x[0] != "confession"]
     if "refund" in names and "责令" in text: found = [x for x in found if x[0] != "refund"]
-    if "plea" in names: found = [x for x in found if x[0] != "admit_in_court"]
+    if "plea" in names:                                # 自愿如实供述罪行、愿意接受处罚 is how the law itself describes the plea
+        of_plea = "愿意接受处罚" in text and "坦白" not in text
+        found = [x for x in found if x[0] not in ("admit_in_court", *(("confession",) if of_plea else ()))]
     return found
 
 # %% ../../notebooks/data/papers_circumstances.ipynb #3326c370

@@ -6,8 +6,8 @@
 __all__ = ['log', 'KERNEL', 'Mail', 'fetch', 'died', 'more', 'get', 'Channel', 'ForkedClient', 'reply', 'death',
            'ForkedKernelManager', 'own_warm', 'wanted', 'start_kernel', 'is_ours', 'WarmEngine']
 
-# %% ../../notebooks/work/kernels.ipynb #ffc74a3d
-import asyncio, collections, contextlib, logging, os, pickle, re, signal, socket, sys, threading, time
+# %% ../../notebooks/work/kernels.ipynb #739f5eea
+import asyncio, collections, contextlib, logging, os, pickle, re, signal, socket, sys, time
 from functools import cache
 from queue import Empty
 from jupyter_client.client import KernelClient
@@ -68,13 +68,13 @@ def died(self):
 
 Mail.fetch, Mail.died = fetch, died
 
-# %% ../../notebooks/work/kernels.ipynb #cd722154
+# %% ../../notebooks/work/kernels.ipynb #52842896
 async def more(self, seconds: float | None):
     "Wait until something has arrived or happened."
     self.listen()
     future = self.loop.create_future(); self.waiting.append(future)
     try: await asyncio.wait_for(future, seconds)
-    except (asyncio.TimeoutError, TimeoutError): raise Empty from None
+    except TimeoutError: raise Empty from None
 
 async def get(self, channel: bytes, seconds: float | None = None) -> dict:
     "The next message of a channel; `Empty` if none comes in time."
@@ -87,7 +87,7 @@ async def get(self, channel: bytes, seconds: float | None = None) -> dict:
 
 Mail.more, Mail.get = more, get
 
-# %% ../../notebooks/work/kernels.ipynb #5197af93
+# %% ../../notebooks/work/kernels.ipynb #8f9611d1
 class Channel:
     "One channel as nbclient uses it. 通道"
     def __init__(self, mail: Mail, name: bytes): self.mail, self.name = mail, name
@@ -98,7 +98,8 @@ class Channel:
 class ForkedClient(KernelClient):
     "nbclient's side of a forked kernel. 内核客户端"
     def __init__(self, child: Child):
-        super().__init__(session=Session(key=b""))
+        super().__init__(session=Session(key=b"unused"))
+        self.session.auth = None     # nobody else can write to the socket: no signatures
         self.mail = Mail(child, self.session)
         self._shell_channel = self._control_channel = Channel(self.mail, b"shell")
         self._iopub_channel = Channel(self.mail, b"iopub")
@@ -135,7 +136,7 @@ async def death(self):
 
 ForkedClient.reply, ForkedClient.death = reply, death
 
-# %% ../../notebooks/work/kernels.ipynb #3d9923bb
+# %% ../../notebooks/work/kernels.ipynb #2dda4767
 class ForkedKernelManager:
     "Starts, interrupts and ends one forked kernel. 内核管理"
     ipykernel, kernel_id = True, None
@@ -155,7 +156,7 @@ class ForkedKernelManager:
         if now: return self.child.close()
         mail = self.client().mail
         with contextlib.suppress(OSError): self.child.sock.sendall(pack([b"shutdown"]))
-        with contextlib.suppress(asyncio.TimeoutError, TimeoutError): await asyncio.wait_for(_ended(mail), seconds)
+        with contextlib.suppress(TimeoutError): await asyncio.wait_for(_ended(mail), seconds)
 
 async def _ended(mail):
     while not mail.dead: await mail.more(None)
@@ -202,7 +203,7 @@ def is_ours(kernel_name: str | None) -> bool:
     here = python in ("python", f"python{version[0]}", f"python{version[0]}.{version[1]}") or os.path.realpath(python) == os.path.realpath(sys.executable)
     return here and "ipykernel_launcher" in spec.argv and (spec.language or "").lower() == "python" and not spec.env
 
-# %% ../../notebooks/work/kernels.ipynb #322bf688
+# %% ../../notebooks/work/kernels.ipynb #7aace136
 @cache
 def _client_class():
     "papermill's notebook client with a forked kernel; made when needed, for papermill asks for this module while it is being imported itself."
@@ -210,8 +211,9 @@ def _client_class():
 
     class ForkedNotebookClient(PapermillNotebookClient):
         def create_kernel_manager(self):
-            arguments = [*self.extra_arguments, *([] if any("hist_file" in a for a in self.extra_arguments) else ["--HistoryManager.enabled=False"])]
-            self.km = start_kernel(self.nb, self.resources.get("metadata", {}).get("path") or None, arguments)
+            history = [] if any("hist_file" in a for a in self.extra_arguments) else [f"--HistoryManager.hist_file={self.ipython_hist_file}"]
+            quiet = ["--HistoryManager.enabled=False"] if history and self.ipython_hist_file == ":memory:" else []
+            self.km = start_kernel(self.nb, self.resources.get("metadata", {}).get("path") or None, [*self.extra_arguments, *history, *quiet])
             return self.km
 
         async def _async_poll_kernel_alive(self):

@@ -6,11 +6,11 @@
 __all__ = ['can_fork', 'ChildDied', 'Child', 'ending', 'Warm', 'request_of', 'ask', 'fork_here', 'wait', 'run_in_fork',
            'WarmPool']
 
-# %% ../../notebooks/work/pool.ipynb #6c7d9cf8
-import atexit, contextlib, os, pickle, select, signal, socket, struct, subprocess, sys, threading, time
+# %% ../../notebooks/work/pool.ipynb #830eb11c
+import atexit, contextlib, os, pickle, select, signal, socket, struct, subprocess, sys, threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from .warm import PRELOAD, SINGLE, answer, fork, kill_group, pack, read_frame
+from .warm import PRELOAD, SINGLE, answer, fork, kill_group, read_frame
 
 # %% ../../notebooks/work/pool.ipynb #57bf0622
 def can_fork() -> bool:

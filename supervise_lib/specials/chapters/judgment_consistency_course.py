@@ -6,23 +6,24 @@
 __all__ = ['DATE', 'RANK', 'RULES', 'CLOCK', 'withdrawal_deadline', 'withdrawn_and_open', 'was_withdrawn', 'moved_elsewhere',
            'property_not_dealt_with', 'nothing_obtained', 'left_to_another_case', 'lighter_than_accessory',
            'in_company', 'heavier_accessory', 'earlier_not_revoked', 'revoked_elsewhere', 'known_person', 'trial_due',
-           'longest_sentence', 'is_extended', 'out_of_time', 'days_late', 'suspension_open', 'tried', 'clock_running',
-           'clock_severity', 'custody_days', 'equals_custody', 'short_fast_track', 'unsuspended', 'outliers',
-           'unlike_sentence']
+           'longest_sentence', 'possible_months', 'is_extended', 'out_of_time', 'days_late', 'suspension_open', 'tried',
+           'clock_running', 'clock_severity', 'custody_days', 'equals_custody', 'short_fast_track', 'unsuspended',
+           'outliers', 'unlike_sentence']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #d6f29b41
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #0e4cc7a3
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
+from ...law.bands import Bands
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
 from ...model.lists import any_of, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from .judgment_consistency_compare import FLOAT, PROTEST, TERMS, convicted, first_instance, order_months, protest_deadline, sentence_months
-from .judgment_consistency_limits import codes_with
+from .judgment_consistency_limits import asked, charge_rows, codes_with
 from ...stats.outliers import Outliers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #18507905
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #41930c12
 DATE = pd.ArrowDtype(pa.date32())
 
 def withdrawal_deadline(f, law):
@@ -34,7 +35,7 @@ def withdrawn_and_open(f, law):
     due = withdrawal_deadline(f, law)
     decided = one_of(f.prosecution_decision, ["no_case", "insufficient", "minor"]).fillna(False) & (f.decision_date >= f.close_date).fillna(False)
     in_time = known_absent(decided) & (f.decision_date <= due).fillna(False)
-    return ~in_time & (due < law.as_of)
+    return (~in_time & (due < law.as_of)).where(f.prosecution_decision.notna(), pd.NA)    # without any record of the review nothing is known of what followed
 
 def was_withdrawn(f): return (f.court_close_kind == "withdraw").fillna(False) | (f.verdict == "withdrawn").fillna(False)
 
@@ -61,7 +62,7 @@ def left_to_another_case(f, law):
     "The judgment leaves it to another case. 判决书载明另案处理。"
     return known_absent(f.says_split)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #9a6e1c8b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #42720071
 def lighter_than_accessory(f, law):
     "A principal was sentenced below an accessory to the same crime, without a mitigating circumstance that the accessory lacks. 主犯量刑轻于同案从犯。"
     return pd.Series([_inverted(*row) for row in zip(f.person_id_no, f.role_found, to_lists(f.codefendants))], index=f.index, dtype=BOOL)
@@ -86,7 +87,10 @@ def _length(d):
     if d["penalty"] in ("control", "detention", "fixed") and all(p is None for p in parts): return None
     return RANK[d["penalty"]], 12 * (parts[0] or 0) + (parts[1] or 0) + (parts[2] or 0) / 30
 
-def in_company(f): return convicted(f) & (f.role_found == "principal")
+def in_company(f):
+    "A principal among several defendants; a defendant alone cannot be compared."
+    several = pd.Series([None if c is None else len(c) > 1 for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL)
+    return convicted(f) & several & (f.role_found == "principal")
 
 def heavier_accessory(f, law):
     "The accessory is a recidivist or the defendants are charged with different numbers of crimes. 从犯系累犯或者罪数不同。"
@@ -117,11 +121,11 @@ def revoked_elsewhere(f, law):
 
 def known_person(f): return convicted(f) & f.person_id_no.str.startswith("P")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #5fb4e4fa
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #fe290cc5
 def trial_due(f, law):
     "Last day of the longest trial limit that could apply. 审理期限届满日"
     start = f.court_accept_date.where(f.delay_to.isna(), f.delay_to)
-    months, on = longest_sentence(f), lambda name: law.on(name, f.court_accept_date)
+    months, on = possible_months(f, law), lambda name: law.on(name, f.court_accept_date)
     fast = period_days_criminal(start, on("trial_fast_days").where((months <= 12).fillna(False), on("trial_fast_gt1y_days")), custody=True)
     summary = period_days_criminal(start, on("trial_summary_days"), custody=True).where((months <= 36).fillna(False), period_months_criminal(start, on("trial_summary_gt3y_months"), custody=True))
     ordinary = period_months_criminal(start, on("trial_first_max_months"), custody=True)
@@ -135,6 +139,18 @@ def longest_sentence(f) -> pd.Series:
     own = sentence_months(f)
     case = pd.Series([longest(c) for c in to_lists(f.codefendants)], index=f.index, dtype=FLOAT)
     return case.where(case.notna(), own)
+
+def possible_months(f, law) -> pd.Series:
+    "Months of the longest sentence that could be expected in the case: the statute speaks of the possible, not of the pronounced sentence; missing where the band is not known."
+    c = charge_rows(f, law)
+    ranges = Bands(law=law).lawful_range(**asked(c))
+    most = ranges["max_months"].where(ranges["n_candidates"] > 0, pd.NA).astype(FLOAT)
+    open_ = most.isna().groupby(level=0).any()
+    row = most.groupby(level=0).max().where(~open_, pd.NA).reindex(f.index)
+    case = row.isna().groupby(f.case_no).transform("any")
+    longest = row.groupby(f.case_no).transform("max").where(~case.to_numpy(bool), pd.NA)
+    pronounced = longest_sentence(f)
+    return pd.concat([longest.astype(FLOAT), pronounced], axis=1).max(axis=1).astype(FLOAT).where(longest.notna(), pd.NA)
 
 def is_extended(f): return has(f.extension_kinds, "trial_3m", "trial_spc").fillna(False)
 

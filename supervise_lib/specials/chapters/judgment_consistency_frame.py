@@ -57,7 +57,7 @@ def paired(t):
     passed_over = i.anti_join(pairs, [i.case_no == pairs.case_no, i.person_id_no == pairs.claimed_id]).semi_join(closed, "case_no")
     return judged.union(passed_over.select("case_no", "person_id_no", "region_code", claimed_id="person_id_no", is_judged=False).select(judged.columns))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #2cf37df1
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #ffce6fda
 def last_recommendation(t):
     "Per indictment and person the last recommendation: bounds in months, suspension, fine, versions."
     r = t.sentencing_recommendations.filter(_.indictment_doc_no.notnull())
@@ -65,11 +65,11 @@ def last_recommendation(t):
     return versions.filter(_.rec_version == _.newest).group_by("indictment_doc_no", "person_id_no").agg(
         rec_low=ibis.coalesce(_.rec_total_min_months.max(), ibis.ifelse(_.count() == 1, _.rec_min_months.max(), ibis.null())),
         rec_high=ibis.coalesce(_.rec_total_max_months.max(), ibis.ifelse(_.count() == 1, _.rec_max_months.max(), ibis.null())),
-        rec_kind=ibis.ifelse(_.count() == 1, _.principal_penalty.max(), ibis.null()), rec_suspended=ibis.ifelse(_.rec_suspended.nunique() == 1, _.rec_suspended.max(), ibis.null()),
+        rec_kind=ibis.ifelse(_.count() == 1, _.principal_penalty.max(), ibis.null()), rec_suspended=ibis.ifelse(_.rec_suspended.nunique() == 1, _.rec_suspended.max(), ibis.null()).nullif("unspecified"),
         rec_fine_low=_.rec_fine_min_yuan.sum(), rec_fine_high=_.rec_fine_max_yuan.sum(), rec_date=_.rec_date.max(), rec_version=_.rec_version.max(),
         court_adjust_notice_date=_.court_adjust_notice_date.max())
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #60c3b230
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #cc5706b8
 OPERATIVE = r"(?s)判决如下(.*?)(?:如不服|本判决为终审|审\s*判\s*长|审\s*判\s*员|附[：:相]|$)"
 IN_VERDICT = {"says_fine": r"罚金|没收(?:个人)?(?:全部|部分)?财产", "says_revoked": r"撤销[^。；]{0,80}(?:缓刑|假释)|(?:缓刑|假释)[^。；]{0,20}撤销",
               "says_combined_with_earlier": r"前罪|前判|原判|原犯|漏罪|余刑|残刑|未执行(?:完毕)?的|尚未执行|已(?:经)?(?:执行|服刑)|撤销[^。；]{0,80}(?:缓刑|假释)"}
@@ -81,7 +81,7 @@ IN_TEXT = {"says_returned": r"(?:已|均已|全部|业已|并)[^。，；]{0,12}
            "says_assessed_fit": r"(?:评估|调查|社区矫正机构|司法局)[^。]{0,60}(?:[^不]适(?:宜|合)|同意接收|具备(?:监管|矫正|帮教)|没有重大不良影响)",
            "says_assessed_unfit": r"(?:评估|调查|社区矫正机构|司法局)[^。]{0,60}不(?:适宜|适合|宜|同意|具备)", "says_bail_breach": r"取保候审期间[^。]{0,30}(?:违反|脱逃|逃跑|传讯不到|再次|又犯|重新犯罪)|违反[^。，]{0,12}取保候审",
            "says_charge_rejected": r"指控[^。]{0,60}罪[^。]{0,40}(?:证据不足|不能成立|不成立|不予支持|不予认定)", "says_plea_withdrawn": r"当庭(?:翻供|反悔)|不再(?:适用)?认罪认罚|撤回[^。，]{0,8}(?:认罪认罚|具结)",
-           "says_earlier_probation": r"因犯?[^。]{2,40}被[^。]{0,40}判处[^。]{0,30}缓刑", "says_already_revoked": r"(?:前罪|原判|该)[^。]{0,20}缓刑[^。]{0,30}撤销|另行裁定撤销|裁定[^。]{0,20}撤销[^。]{0,20}(?:缓刑|假释)",
+           "says_earlier_fixed": r"因犯?[^。]{2,40}被[^。]{0,40}判处有期徒刑", "says_pregnant": r"怀孕|孕妇", "says_earlier_probation": r"因犯?[^。]{2,40}被[^。]{0,40}判处[^。]{0,30}缓刑", "says_already_revoked": r"(?:前罪|原判|该)[^。]{0,20}缓刑[^。]{0,30}撤销|另行裁定撤销|裁定[^。]{0,20}撤销[^。]{0,20}(?:缓刑|假释)",
            "says_trial_ended": r"同案被告人[^。]{0,60}(?:脱逃|中止审理|撤回[^。]{0,20}起诉)|撤回对(?:同案)?被告人[^。]{0,20}起诉|对其中止审理|终止审理"}
 
 def document_facts(t):
@@ -178,13 +178,13 @@ OWN = ("verdict", "principal_penalty", "term_years", "term_months", "term_days",
        "term_start_printed", "term_end_printed", "offset_days_printed", "is_plea_accepted", "role_found", "rec_adopted_text", "effective_date", "announce_date", "doc_id", "defendant_seq")
 COURT = ("court_name", "instance_level", "court_accept_date", "procedure_kind", "suspend_from", "suspend_to", "delay_from", "delay_to", "court_close_kind", "close_date", "announce_mode", "indictment_doc_no")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #69b3ab42
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #4ed9e391
 def _finish(f, t):
     "Protest, extension and withdrawal, and the day of the row."
     protests = t.protests.filter(_.case_no.notnull()).group_by("case_no").agg(protested=_.lodge_date.min())
     more = t.custody_extensions.filter(_.extension_approve_date.notnull()).group_by("person_id_no").agg(extension_to=_.extension_to.max(), extension_kinds=_.extension_kind.collect(order_by=_.extension_request_date))
     after = (t.prosecution_reviews.filter(_.indictment_doc_no.notnull()).group_by("indictment_doc_no", "person_id_no")
-             .agg(prosecution_decision=_.prosecution_decision.arbitrary(), decision_date=_.decision_date.max()))
+             .agg(prosecution_decision=_.prosecution_decision.argmax(_.decision_date), decision_date=_.decision_date.max()))
     f = _attach(f, protests, [("case_no", "case_no")])
     f = _attach(f, more, [("claimed_id", "person_id_no")])
     f = _attach(f, after, [("indictment_doc_no", "indictment_doc_no"), ("claimed_id", "person_id_no")])
@@ -220,7 +220,7 @@ _prior = pa.struct([("case_no", _text), ("date", _date), ("verdict", _text), ("p
                     ("effective", _date), ("end", _date), ("probation_end", _date), ("released", _date), ("release_kind", _text), ("registered_end", _date), ("crimes", pa.list_(pa.struct([("code", _text), ("end", _date)])))])
 _other = pa.struct([("person", _text), ("role", _text), ("penalty", _text), ("years", _int), ("months", _int), ("days", _int), ("codes", _codes), ("accepted", _codes)])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #90dcdb9e
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #6174b5b3
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 _says = lambda en, zh: _d(en, zh, _bool, "legal_documents.doc_text")
 DERIVED = {
@@ -244,5 +244,5 @@ DERIVED = {
     "says_reclassified": _says("text gives reasons for another charge", "文书说明变更定性"), "says_amended": _says("text mentions an amended indictment", "文书提到变更、追加起诉"), "says_no_gain": _says("text says nothing was obtained", "文书载明未遂、未获利"),
     "says_gathering_leader": _says("ringleader of a gathering", "聚众犯罪首要分子"), "says_no_probation": _says("text denies probation with reasons", "文书说明不适用缓刑"),
     "says_assessed_fit": _says("assessment in favour of probation", "调查评估适宜社区矫正"), "says_assessed_unfit": _says("assessment against probation", "调查评估不适宜社区矫正"), "says_bail_breach": _says("bail rules broken", "违反取保候审规定"),
-    "says_charge_rejected": _says("a charge is rejected", "指控罪名不能成立"), "says_plea_withdrawn": _says("plea withdrawn at trial", "当庭反悔认罪认罚"), "says_earlier_probation": _says("an earlier suspended sentence is told", "载明缓刑前科"),
+    "says_charge_rejected": _says("a charge is rejected", "指控罪名不能成立"), "says_plea_withdrawn": _says("plea withdrawn at trial", "当庭反悔认罪认罚"), "says_earlier_fixed": _says("an earlier fixed term is told", "载明有期徒刑前科"), "says_pregnant": _says("pregnancy mentioned", "提到怀孕"), "says_earlier_probation": _says("an earlier suspended sentence is told", "载明缓刑前科"),
     "says_already_revoked": _says("earlier probation revoked by another ruling", "前罪缓刑已另行裁定撤销"), "says_trial_ended": _says("withdrawn, absconded or trial ended for a co-defendant", "对同案人撤回起诉、中止或者终止审理")}

@@ -23,7 +23,7 @@ from ...model.verdicts import BOOL, known_absent, one_of
 from .judgment_consistency_compare import FLOAT, PROTEST, MONTH, convicted, order_months, sentence_months
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #df590de7
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #f6b72386
 FACTS = {"repeat_3plus": "repeat_3plus", "indoor": "indoor", "weapon": "weapon", "pickpocketing": "pickpocket", "telecom": "telecom", "group_ringleader": "group_ringleader"}
 
 def charge_rows(f, law) -> pd.DataFrame:
@@ -32,7 +32,8 @@ def charge_rows(f, law) -> pd.DataFrame:
     c["code"] = pd.Series([charge_code(x) if isinstance(x, str) else None for x in c["code"]], index=c.index, dtype=pd.ArrowDtype(pa.string()))
     c["months_order"] = order_months(c["years"], c["months"], c["days"])
     c["act_day"] = c["end"].where(c["end"].notna(), c["announce_date"])
-    c["minor"] = (age_criminal(c["birth_date"], c["act_day"]) < law.on("minor_age", c["act_day"])) | has(c["accepted"], "minor").where(has(c["accepted"], "minor"), pd.NA)
+    young, said = age_criminal(c["birth_date"], c["act_day"]) < law.on("minor_age", c["act_day"]), has(c["accepted"], "minor")
+    c["minor"] = young.where(young.notna(), said.where(said, pd.NA))    # where the birth date is missing, silence of the court proves nothing
     return c
 
 def asked(c) -> dict:
@@ -134,12 +135,13 @@ def is_negligent(code, choice) -> bool | None:
     "Is the crime one of negligence? Missing for a missing charge."
     return None if code is None else code.startswith("过失") or code in choice.negligent_charges
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #eb5785e4
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #0078bf7d
 def recidivist_missed(f, law, choice):
     "An earlier sentence was completed within the statutory years before this intentional crime, and the judgment does not find a recidivist. 前罪刑罚执行完毕后法定年限内再犯，判决未认定累犯。"
     p = prior_rows(f, law, choice)
     base = one_of(p["penalty"], REAL) & ~p["suspended"].fillna(False) & p["intentional"] & p["adult"] & (p["completed"] <= p["offence_from"]) & (p["offence_from"] <= p["until"])
-    return any_of(base, f.index, empty=False) & ~has(f.accepted, "recidivist") & intends(f, choice)
+    untold = known_absent(f.says_earlier_fixed) & pd.Series([not p for p in to_lists(f.priors)], index=f.index, dtype=BOOL)
+    return any_of(base, f.index, empty=False).where(~untold, pd.NA) & ~has(f.accepted, "recidivist") & intends(f, choice)
 
 def intends(f, choice):
     "Is at least one present crime intentional?"
@@ -191,11 +193,11 @@ def is_probation(f): return convicted(f) & f.is_suspended
 
 def term_limit_margin(f, law): return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #01b78ff1
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #75158682
 def must_have_probation(f, law):
-    "A minor, or a person of the protected age, was sentenced to a real term although a short term must be suspended if the conditions hold. 应当宣告缓刑的未成年人、老年人未宣告缓刑。"
+    "A minor, a pregnant woman or a person of the protected age was sentenced to a real term although a short term must be suspended if the conditions hold. 应当宣告缓刑的未成年人、怀孕的妇女、老年人未宣告缓刑。"
     age_then, age_now = age_criminal(f.birth_date, f.offence_to), age_criminal(f.birth_date, f.announce_date)
-    protected = (age_then < law.on("minor_age", f.announce_date)) | (age_now >= law.on("elder_age_years", f.announce_date)) | has(f.accepted, "minor", "pregnant").where(has(f.accepted, "minor", "pregnant"), pd.NA)
+    protected = (age_then < law.on("minor_age", f.announce_date)) | (age_now >= law.on("elder_age_years", f.announce_date)) | has(f.accepted, "minor") | (known_absent(f.says_pregnant) & (f.gender == "F"))
     return protected & ~f.is_suspended
 
 def short_term(f, law):
