@@ -62,7 +62,7 @@ def _ask(settings, region, as_of):
     if not (as_of or settings.as_of): raise ValueError("no as-of day: give --as-of YYYY-MM-DD or set as_of in settings.ini 缺少数据截止日")
     return regions, as_of or settings.as_of
 
-# %% ../notebooks/cli.ipynb #36354cd7
+# %% ../notebooks/cli.ipynb #4c20e338
 def _table(outputs, jobs, console):
     "Rows, leads and outcomes of finished runs as a table."
     from rich.table import Table
@@ -71,7 +71,7 @@ def _table(outputs, jobs, console):
         path = job.folder(outputs) / "run.json"
         if not path.is_file(): continue
         m = json.loads(path.read_text(encoding="utf-8")); o = m["outcomes"]
-        table.add_row(m["special"], f"{job.region} {m['region_name']['zh']}", *(f"{x:,}" for x in (m["rows"], m["leads"]["total"], *(m["leads"].get(f"S{i}", 0) for i in (4, 3, 2, 1)), *o.values())))
+        table.add_row(m["special"], f"{job.region} {m['region_name']['zh']}", *(f"{x:,}" for x in (m["rows"], m["leads"]["total"], *(m["leads"].get(f"S{i}", 0) for i in (4, 3, 2, 1)), *(o[k] for k in ("hit", "clear", "cannot_tell", "not_applicable")))))
     console.print(table)
 
 def _batch(jobs, outputs, workers, engine, timeout):
@@ -80,7 +80,8 @@ def _batch(jobs, outputs, workers, engine, timeout):
     from supervise_lib.work.batch import batch
     console = Console(width=None if sys.stdout.isatty() else 200)
     record = batch(jobs, outputs, workers, engine, timeout, _told(console))
-    _table(outputs, jobs, console)
+    failed = {(j["job"]["special"], j["job"]["region"]) for j in record["jobs"] if j["status"] == "failed"}
+    _table(outputs, [j for j in jobs if (j.special, j.region) not in failed], console)
     c = record["counts"]
     console.print(f"{c['done']} done, {c['skipped']} skipped, {c['failed']} failed in {record['seconds']} s · {outputs / 'index.html'}", highlight=False)
     return record

@@ -120,8 +120,8 @@ def test_leads_name_their_questions():
 
 def test_why_shows_what_was_seen_and_the_law():
     two = lambda s: {"en": s, "zh": s}
-    rule = dict(rule="R1", title=two("甲"), text=two("句"), outcome="hit", outcome_text=two("命中"), reason=None, severity=4, values=[dict(column="d", label=two("天数"), value=None)],
-                law=[dict(label=two("期限"), value=30, unit="days", article=two("第x条"), since="2018-10-26", status="verify")], mark="", margin=-2, margin_unit=two("日"), deadline="2024-01-02")
+    rule = dict(rule="R1", title=two("甲"), text=two("句"), outcome="hit", outcome_text=two("命中"), reason=None, severity=4, values=[dict(column="d", label=two("天数"), value=None, words=two("—"))],
+                law=[dict(label=two("期限"), value=30, unit=two("日"), article=two("第x条"), since="2018-10-26", status="verify")], mark="", margin=-2, margin_unit=two("日"), deadline="2024-01-02")
     other = rule | dict(rule="R2", outcome="not_applicable", outcome_text=two("不适用"), law=[], margin=None, deadline=None, reason=two("不涉及"))
     made = why_table([rule, other])
-    assert made.rows == [["R1 甲", "命中", "—", "天数: —", "期限: 30 days · 第x条 · 2018-10-26 · 待核", "-2 日", "2024-01-02"], ["R2 甲", "不适用", "不涉及", "—", "—", "—", "—"]]
+    assert made.rows == [["R1 甲", "命中", "—", "天数: —", "期限: 30 日 · 第x条 · 2018-10-26 · 待核", "-2 日", "2024-01-02"], ["R2 甲", "不适用", "不涉及", "—", "—", "—", "—"]]

@@ -4,23 +4,25 @@
 
 # %% auto #0
 __all__ = ['ParamsError', 'Choice', 'Case', 'read_params', 'Choices', 'Derived', 'Special', 'label', 'sources', 'check_special',
-           'judge_all', 'frame_type', 'case_frame', 'special_names', 'special', 'check_frame']
+           'judge_all', 'frame_columns', 'frame_type', 'case_frame', 'judge_case', 'uses_others', 'special_names',
+           'special', 'check_frame']
 
-# %% ../../notebooks/model/special.ipynb #1f028705
-import datetime as dt, importlib, pkgutil
+# %% ../../notebooks/model/special.ipynb #ec6a887b
+import datetime as dt, importlib, inspect, pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-import pandas as pd, pyarrow as pa, yaml
+from types import SimpleNamespace
+import ibis, pandas as pd, pyarrow as pa, yaml
 from ..data.contracts import contract, table_names
 from ..law.values import Law
 from .rules import Rule, judge, reason_text, sentence
-from .verdicts import count_outcomes
+from .verdicts import Outcome, count_outcomes
 from ..settings import resource
 from ..text import Text
 
-# %% ../../notebooks/model/special.ipynb #2a1f1335
+# %% ../../notebooks/model/special.ipynb #31bf1dba
 class ParamsError(ValueError):
     "A params/specials file that cannot be accepted. 专项参数文件有误"
 
@@ -40,14 +42,17 @@ class Case:
     "A worked case: rows of the frame and the outcomes expected of one rule. 验算案例"
     rule: str
     note: Text
-    rows: tuple
+    rows: tuple                     # column -> value; what is common to all rows is merged in
     expect: tuple
+    severity: tuple = ()            # expected severities, where the rule grades row by row
+    as_of: dt.date | None = None    # the run's day
+    absent: tuple = ()              # tables that were not delivered
 
-# %% ../../notebooks/model/special.ipynb #1474ea88
-def _need(record, keys, where):
+# %% ../../notebooks/model/special.ipynb #192d4f1f
+def _need(record, keys, where, may=()):
     if not isinstance(record, dict): raise ParamsError(f"{where}: expected a mapping with {', '.join(keys)}, found {record!r} 应为键值表")
     if missing := [k for k in keys if k not in record]: raise ParamsError(f"{where}: {', '.join(missing)} missing; add it 缺少")
-    if unknown := [k for k in record if k not in keys]: raise ParamsError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(keys)} 未知键")
+    if unknown := [k for k in record if k not in (*keys, *may)]: raise ParamsError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join((*keys, *may))} 未知键")
     return record
 
 def _choice(name, record, where) -> Choice:
@@ -56,9 +61,13 @@ def _choice(name, record, where) -> Choice:
     return Choice(name, r["value"], Text(**r["label"]), r["unit"], r["author"], Text(**r["reason"]), r["review"])
 
 def _case(number, record, where) -> Case:
-    r = _need(record, ("rule", "note", "rows", "expect"), f"{where}: case {number}")
-    if len(r["rows"]) != len(r["expect"]): raise ParamsError(f"{where}: case {number}: {len(r['rows'])} rows but {len(r['expect'])} outcomes expected 行数不符")
-    return Case(r["rule"], Text(**r["note"]), tuple(r["rows"]), tuple(r["expect"]))
+    at = f"{where}: case {number}"
+    r = _need(record, ("rule", "note", "rows", "expect"), at, may=("given", "severity", "as_of", "absent"))
+    for k in ("expect", "severity"):
+        if r.get(k) and len(r["rows"]) != len(r[k]): raise ParamsError(f"{at}: {len(r['rows'])} rows but {len(r[k])} in {k} 行数不符")
+    if strange := set(r["expect"]) - {o.value for o in Outcome}: raise ParamsError(f"{at}: {', '.join(map(str, strange))} is no outcome; known: {', '.join(Outcome)} 未知判定")
+    rows = tuple({**r.get("given", {}), **row} for row in r["rows"])
+    return Case(r["rule"], Text(**r["note"]), rows, tuple(r["expect"]), tuple(r.get("severity", ())), r.get("as_of"), tuple(r.get("absent", ())))
 
 # %% ../../notebooks/model/special.ipynb #9501bd19
 def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...]]:
@@ -193,19 +202,39 @@ def judge_all(special: Special, frame: pd.DataFrame, law, choices: Choices, abse
     count_outcomes(verdicts, len(frame), [r.id for r in special.rules])
     return verdicts
 
-# %% ../../notebooks/model/special.ipynb #237682ed
+# %% ../../notebooks/model/special.ipynb #5af26089
+def frame_columns(special: Special) -> dict[str, pa.DataType]:
+    "Names and Arrow types of the columns the frame function yields. 研判表字段"
+    tables = {t: ibis.table(ibis.Schema.from_pyarrow(contract(t).arrow_schema()), name=t) for t in special.tables}
+    found = special.frame(SimpleNamespace(**tables, everywhere=SimpleNamespace(**tables), as_of=dt.date.max, region="000000"))
+    return dict(zip(found.columns, found.schema().to_pyarrow().types))
+
 def frame_type(special: Special, name: str) -> pa.DataType:
-    "The Arrow type of a frame column."
+    "The Arrow type that a frame column shall have."
     if name in special.derived: return special.derived[name].kind
     table = next(t for t in special.tables if name in contract(t).columns)
     return contract(table).arrow_schema().field(name).type
 
-def case_frame(special: Special, case: Case, columns) -> pd.DataFrame:
-    "The rows of a worked case as a frame with the given columns. 验算案例的研判表"
+# %% ../../notebooks/model/special.ipynb #ccf8d753
+def case_frame(special: Special, case: Case, columns=None) -> pd.DataFrame:
+    "The rows of a worked case as a frame with all columns, or the given ones. 验算案例的研判表"
+    columns = list(frame_columns(special) if columns is None else columns)
     unknown = {k for r in case.rows for k in r} - set(columns)
     if unknown: raise ParamsError(f"{special.name}: case of {case.rule} names {', '.join(sorted(unknown))}, not columns of the frame 未知字段")
-    index = range(len(case.rows))
-    return pd.DataFrame({c: pd.Series([r.get(c) for r in case.rows], index=index, dtype=pd.ArrowDtype(frame_type(special, c))) for c in columns})
+    rows = [{k: f"P{i}" for k in special.key} | dict(r) for i, r in enumerate(case.rows, 1)]
+    return pd.DataFrame({c: pd.Series([r.get(c) for r in rows], index=range(len(rows)), dtype=pd.ArrowDtype(frame_type(special, c))) for c in columns})
+
+def judge_case(special: Special, case: Case, columns=None) -> pd.DataFrame:
+    "What the rule of a worked case says of its rows, after the rules before it. 判定验算案例"
+    frame, law, choices = case_frame(special, case, columns), Law(as_of=case.as_of), Choices(special.choices)
+    rules, said = [r.id for r in special.rules], pd.DataFrame(index=frame.index)
+    for r in special.rules[:rules.index(case.rule) + 1]:
+        if r.id == case.rule: return judge(r, frame, law, choices, case.absent, said)
+        if uses_others(special.rule(case.rule)): said = said.assign(**{r.id: judge(r, frame, law, choices, case.absent, said)["outcome"]})
+
+def uses_others(rule: Rule) -> bool:
+    "Does one of the rule's functions ask what the rules before it said?"
+    return any("said" in inspect.signature(fn).parameters for fn in (rule.condition, rule.applies, rule.severity, rule.margin, rule.deadline, *rule.exclusions) if callable(fn))
 
 # %% ../../notebooks/model/special.ipynb #c165318a
 @cache

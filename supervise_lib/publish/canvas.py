@@ -7,8 +7,8 @@ __all__ = ['FAMILIES', 'INK', 'FAINT', 'PAPER', 'BLUE', 'RED', 'ORANGE', 'GREEN'
            'use_fonts', 'width', 'wrap', 'sheet', 'below', 'nothing', 'set_folder', 'png', 'Picture', 'show', 'numbers',
            'words', 'group_names', 'notes_of']
 
-# %% ../../notebooks/publish/canvas.ipynb #fff6a317
-import base64, importlib.util, io, re, sys, unicodedata, warnings
+# %% ../../notebooks/publish/canvas.ipynb #7d86066f
+import base64, importlib.util, io, re, sys, unicodedata, warnings, os
 from pathlib import Path
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter
 from PIL import Image
 from ..data.regions import region
 from ..text import Text, get_lang
+from ..work.run import STAGING
 
 # %% ../../notebooks/publish/canvas.ipynb #990f8019
 FAMILIES = ["DejaVu Sans", "Noto Sans SC"]
@@ -114,7 +115,7 @@ def png(fig: Figure, dpi: int = 200, colours: int = 64) -> bytes:
     Image.open(raw).convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, format="PNG", optimize=True, dpi=(dpi, dpi))
     return out.getvalue()
 
-# %% ../../notebooks/publish/canvas.ipynb #baa22b3f
+# %% ../../notebooks/publish/canvas.ipynb #6c082148
 class Picture:
     "A picture with its alternative text, as notebooks display it. 带替代文字的图片"
     def __init__(self, data: bytes, alt: str): self.data, self.alt = data, alt
@@ -126,11 +127,11 @@ class Picture:
 def show(fig: Figure,
          alt: Text,             # what a reader who cannot see the figure must know
          name: str,             # of the file: small letters, digits and _
-         folder: str | Path | None = None):     # default: as set by set_folder; None: not saved
+         folder: str | Path | None = None):     # default: as set by set_folder, or the staging folder of the run being executed; none: not saved
     "Display a figure with its alternative text, save it as <folder>/figures/<name>.png, close it. 显示并保存图"
     if not isinstance(alt, Text): raise TypeError(f"alt of {name} is {alt!r}; expected a Text in both languages 替代文字须为双语文本")
     if not re.fullmatch(r"[a-z0-9_]+", name): raise ValueError(f"figure name {name!r}: expected small letters, digits and _ only 图名有误")
-    data = png(fig); folder = Path(folder) if folder else _folder[0]
+    data = png(fig); folder = Path(folder) if folder else _folder[0] or (Path(os.environ[STAGING]) if os.environ.get(STAGING) else None)
     if folder:
         (folder / "figures").mkdir(parents=True, exist_ok=True); (folder / "figures" / f"{name}.png").write_bytes(data)
     display(Picture(data, alt(get_lang())))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MISSING', 'YES', 'NO', 'STYLE', 'NONE', 'REST', 'NOT_DELIVERED', 'RULE', 'TITLE', 'ROWS', 'ALL_RULES', 'FLAG_TEXT',
            'MEASURES', 'LEAD_HEADS', 'cell', 'Table', 'table', 'coverage_table', 'counts_table', 'measure_name',
-           'estimate', 'statistics_table', 'leads_table', 'why_table']
+           'estimate', 'statistics_table', 'leads_table', 'why_table', 'not_checked_table']
 
 # %% ../../notebooks/publish/tables.ipynb #1db1c411
 import datetime as dt, html
@@ -118,13 +118,14 @@ def counts_table(counts: pd.DataFrame, titles=None) -> Table:
     heads = dict(rule=RULE, **(dict(title=TITLE) if names else {}), **{o.value: OUTCOME_TEXT[o] for o in Outcome}, rows=ROWS)
     return table(d, Text("Verdicts by rule", "各规则判定计数"), heads, max_rows=None, total=total if len(d) else None)
 
-# %% ../../notebooks/publish/tables.ipynb #26086f3e
+# %% ../../notebooks/publish/tables.ipynb #b2cfb199
 FLAG_TEXT = {"above": Text("▲ above", "▲ 偏高"), "below": Text("▼ below", "▼ 偏低"), "unsure": Text("? may be undone", "？结论不稳")}
 MEASURES = {"share": Text("share", "比例"), "ratio": Text("observed / expected", "观察／期望"), "median": Text("median", "中位数"), "flagged": Text("share flagged", "离群占比"),
     "court_share": Text("variance between courts", "法院间方差占比"), "logrank": Text("log-rank test", "对数秩检验"), "hazard_ratio": Text("hazard ratio", "风险比"), "digits_0_5": Text("last digit 0 or 5", "末位为0或5")}
 
 def measure_name(measure) -> str:
     "A measure in words: q90, beyond_30 and by_30 with their numbers. 度量名称"
+    if _blank(measure): return MISSING
     if measure in MEASURES: return str(MEASURES[measure])
     for start, text in (("beyond_", Text("still waiting after {n} days", "超过{n}日仍未结束")), ("by_", Text("ended by day {n}", "{n}日内已结束")), ("q", Text("{n} % have ended by", "{n}%已结束的时长"))):
         if (n := str(measure).removeprefix(start)) != measure and n.replace(".", "").isdigit(): return str(text.format(n=n))
@@ -158,15 +159,20 @@ def leads_table(leads: pd.DataFrame, titles=None, max_rows: int | None = 30, col
     hits = lambda v: "\n".join(f"{r} {names.get(r, '')}".strip() for r in str(v).split(";"))
     return table(leads, Text("Leads: questions, not findings", "线索：仅为疑问，不作认定"), LEAD_HEADS | dict(columns or {}), max_rows, formats=dict(hits=hits))
 
-# %% ../../notebooks/publish/tables.ipynb #044f9c97
+# %% ../../notebooks/publish/tables.ipynb #20a8cc44
 def why_table(why) -> Table:
     "What every rule said of one row, from run.why(key). 逐条说明表"
     lang = get_lang(); told = why.told if hasattr(why, "told") else why
-    def law(x): return f"{x['label'][lang]}: {cell(x['value'])} {x['unit']} · {x['article'][lang]} · {x['since']}" + ("" if x["status"] == "checked" else str(Text(" · to be checked", " · 待核")))
+    def law(x): return f"{x['label'][lang]}: {cell(x['value'])} {x['unit'][lang]} · {x['article'][lang]} · {x['since']}" + ("" if x["status"] == "checked" else str(Text(" · to be checked", " · 待核")))
     def margin(r): return None if r["margin"] is None else f"{r['margin']:+g} {r['margin_unit'][lang] if r['margin_unit'] else ''}".strip()
     silent = lambda r: r["outcome"] == Outcome.NOT_APPLICABLE.value
     d = pd.DataFrame({"rule": [f"{r['rule']} {r['title'][lang]}" for r in told], "outcome": [r["outcome_text"][lang] for r in told], "reason": [r["reason"][lang] if r["reason"] else None for r in told],
-        "values": [None if silent(r) else "\n".join(f"{v['label'][lang]}: {cell(v['value'])}" for v in r["values"]) for r in told], "law": ["\n".join(map(law, r["law"])) for r in told],
+        "values": [None if silent(r) else "\n".join(f"{v['label'][lang]}: {v['words'][lang]}" for v in r["values"]) for r in told], "law": ["\n".join(map(law, r["law"])) for r in told],
         "margin": [margin(r) for r in told], "deadline": [r["deadline"] for r in told]}, dtype=object)
     return table(d, Text("Why: rule by rule", "逐条说明"), dict(rule=RULE, outcome=Text("Outcome", "判定"), reason=Text("Reason", "理由"), values=Text("Seen", "所见数据"),
         law=Text("Law of the day", "当日法律"), margin=Text("Distance to the limit", "与界限之差"), deadline=Text("Deadline", "期限")), max_rows=None)
+
+# %% ../../notebooks/publish/tables.ipynb #fd96b18a
+def not_checked_table(special) -> Table:
+    "What the special does not check, as its author declares it. 不核查事项表"
+    return table(pd.DataFrame({"item": [str(t) for t in special.not_checked]}), Text("Not checked", "不核查事项"), {"item": Text("A reader may look for", "读者可能期待的核查")}, max_rows=None)

@@ -101,7 +101,7 @@ def gamma_ratio(observed, expected, a: float, level: float = 0.95) -> pd.DataFra
     post = stats.gamma(o + a, scale=1 / (e + a))
     return pd.DataFrame(dict(shrunk=post.mean(), shrunk_low=post.ppf(t), shrunk_high=post.ppf(1 - t)))
 
-# %% ../../notebooks/stats/rates.ipynb #74933667
+# %% ../../notebooks/stats/rates.ipynb #e8d6c92e
 HIT, CLEAR, UNKNOWN, OUT = "hit", "clear", "cannot_tell", "not_applicable"
 
 def told(flag: pd.Series) -> pd.Series:
@@ -112,6 +112,7 @@ def told(flag: pd.Series) -> pd.Series:
 def rule_outcomes(frame: pd.DataFrame, verdicts: pd.DataFrame | None, rule: str, key=()) -> pd.Series:
     "The outcome of `rule` on each row of the frame; a row without a verdict is cannot_tell. 每行的规则结论"
     if verdicts is None: raise ValueError(f"the rate of rule {rule} needs verdicts; pass compute(frame, verdicts) 缺少规则结论")
+    if not len(frame): return pd.Series([], dtype=object, index=frame.index)
     key = list(key) or [c for c in verdicts if c in frame and c not in ("rule", "outcome")]
     need_columns(frame, *key, who=rule); mine = verdicts[(verdicts["rule"] == rule).fillna(False)]
     if not key or not len(mine): raise ValueError(f"the verdicts hold none of rule {rule} that can be joined to the frame (key: {key or 'none'}) 无该规则结论")

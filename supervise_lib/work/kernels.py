@@ -17,12 +17,12 @@ from .warm import PRELOAD, in_fork, pack, threads, unpack
 
 log = logging.getLogger(__name__)
 
-# %% ../../notebooks/work/kernels.ipynb #28b7685a
+# %% ../../notebooks/work/kernels.ipynb #a1859cc7
 class Mail:
     "The messages of one kernel, sorted by channel. 内核消息"
     def __init__(self, child: Child, session: Session):
         self.child, self.session, self.data, self.loop, self.waiting = child, session, bytearray(), None, []
-        self.boxes, self.dead = {b"iopub": collections.deque(), b"shell": collections.deque()}, False
+        self.boxes, self.dead, self.busy = {b"iopub": collections.deque(), b"shell": collections.deque()}, False, False
 
     def listen(self):
         "Be told by the running loop when something arrives or the kernel dies."
@@ -41,7 +41,7 @@ class Mail:
         for future in waiting:
             if not future.done(): future.set_result(None)
 
-# %% ../../notebooks/work/kernels.ipynb #dd526012
+# %% ../../notebooks/work/kernels.ipynb #f0a1630b
 def fetch(self) -> bool:
     "Take what has arrived; False when nothing more will come."
     try: more = self.child.sock.recv(1 << 20, socket.MSG_DONTWAIT)
@@ -55,7 +55,9 @@ def fetch(self) -> bool:
         if parts is None: break
         if len(parts) == 1: raise RuntimeError("the kernel could not be started 内核启动失败") from pickle.loads(parts[0])[1]
         _, message = self.session.feed_identities(parts[1:])
-        self.boxes[parts[0]].append(self.session.deserialize(message))
+        message = self.session.deserialize(message)
+        if message["msg_type"] == "status": self.busy = message["content"]["execution_state"] == "busy"
+        self.boxes[parts[0]].append(message)
     del self.data[:at]
     self.wake()
     return bool(more)
@@ -136,7 +138,7 @@ async def death(self):
 
 ForkedClient.reply, ForkedClient.death = reply, death
 
-# %% ../../notebooks/work/kernels.ipynb #2dda4767
+# %% ../../notebooks/work/kernels.ipynb #527758e0
 class ForkedKernelManager:
     "Starts, interrupts and ends one forked kernel. 内核管理"
     ipykernel, kernel_id = True, None
@@ -152,9 +154,9 @@ class ForkedKernelManager:
         self.child.close()
 
     async def shutdown_kernel(self, now=False, restart=False, seconds=5.0):
-        "Ask the kernel to end, so that it closes its files; kill it if it does not. 关闭内核"
-        if now: return self.child.close()
+        "Ask the kernel to end, so that it closes its files; kill it if it does not or cannot, being in the middle of a cell. 关闭内核"
         mail = self.client().mail
+        if now or mail.busy: return self.child.close()
         with contextlib.suppress(OSError): self.child.sock.sendall(pack([b"shutdown"]))
         with contextlib.suppress(TimeoutError): await asyncio.wait_for(_ended(mail), seconds)
 

@@ -78,7 +78,7 @@ class Warm:
         except subprocess.TimeoutExpired: self._process.kill(); self._process.wait()
         atexit.unregister(self.close)
 
-# %% ../../notebooks/work/pool.ipynb #a1b546ab
+# %% ../../notebooks/work/pool.ipynb #a3c2bf6d
 def request_of(function: Callable, args=(), hand_over=False, path=None, env=None, names=()) -> dict:
     "What a child is told: the call, and the caller's environment and working directory."
     return {"call": pickle.dumps((function, args)), "hand_over": hand_over, "path": path, "env": dict(os.environ) if env is None else env, "cwd": os.getcwd(), "preload": list(names)}
@@ -101,7 +101,7 @@ def fork_here(request: dict) -> Child:
     ours, theirs = socket.socketpair()
     with theirs:
         pid = fork(lambda: answer(theirs, request), {theirs.fileno()})
-        return Child(ours, os.pidfd_open(pid))
+        return Child(ours, os.pidfd_open(pid), pid)
 
 # %% ../../notebooks/work/pool.ipynb #6c3b08f9
 def wait(child: Child, timeout: float | None):

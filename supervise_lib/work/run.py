@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STAGING', 'RunError', 'as_day', 'as_region', 'coverage_of', 'frame_of', 'verdicts_of', 'counts_of', 'statistics_of',
-           'leads_of', 'model_of', 'Why', 'find_row', 'why_of', 'write_parquet', 'inputs_of', 'manifest_of', 'dump_run',
-           'run_folder', 'save_run', 'Run']
+           'leads_of', 'model_of', 'Why', 'find_row', 'why_of', 'most_urgent_of', 'write_parquet', 'inputs_of',
+           'manifest_of', 'dump_run', 'run_folder', 'save_run', 'Run']
 
 # %% ../../notebooks/work/run.ipynb #ed052e76
 import datetime as dt, json, os, time
@@ -102,7 +102,7 @@ def model_of(run) -> dict:
             "rules": [{"id": r.id, "title": r.title.to_dict(), "severity": fixed(r), "tier": r.tier, "instrument": r.instrument} for r in run.special.rules],
             "not_built": {k: v.to_dict() for k, v in run.special.not_built.items()}, "not_checked": [t.to_dict() for t in run.special.not_checked]}
 
-# %% ../../notebooks/work/run.ipynb #ddb72bcb
+# %% ../../notebooks/work/run.ipynb #a9a72317
 class Why:
     "What every rule said of one row; prints itself in the language in force. 逐条说明"
     def __init__(self, row, told): self.row, self.told = row, told
@@ -112,14 +112,14 @@ class Why:
             yield f"[{r['outcome_text'][lang]}] {r['rule']} {r['title'][lang]}" + (f" · S{r['severity']}" if r["outcome"] == "hit" else "") + (f" · {r['reason'][lang]}" if r["reason"] else "")
             if r["outcome"] == "not_applicable": continue
             yield "    " + r["text"][lang]
-            yield from (f"    {v['label'][lang]}: {'—' if v['value'] is None else v['value']}" for v in r["values"])
-            yield from (f"    ⚖ {x['label'][lang]}: {x['value']} {x['unit']} · {x['article'][lang]} · {x['since']} →" + (" [verify]" if x["status"] != "checked" else "") for x in r["law"])
+            yield from (f"    {v['label'][lang]}: {v['words'][lang]}" for v in r["values"])
+            yield from (f"    ⚖ {x['label'][lang]}: {x['value']} {x['unit'][lang]} · {x['article'][lang]} · {x['since']} →" + (" [verify]" if x["status"] != "checked" else "") for x in r["law"])
             if r["margin"] is not None: yield f"    Δ {r['margin']:+g}" + (f" {r['margin_unit'][lang]}" if r["margin_unit"] else "")
             if r["deadline"]: yield f"    ⏱ {r['deadline']}"
     def __str__(self): return "\n".join(self.lines())
     def _repr_html_(self): return "<pre>" + str(self).replace("&", "&amp;").replace("<", "&lt;") + "</pre>"
 
-# %% ../../notebooks/work/run.ipynb #0864b769
+# %% ../../notebooks/work/run.ipynb #11953711
 def find_row(run, key) -> pd.Series:
     "The one row of the frame that `key` names. 查找行"
     parts = [str(k) for k in (key if isinstance(key, (tuple, list)) else str(key).split(","))]
@@ -136,6 +136,10 @@ def why_of(run, key) -> Why:
     row = find_row(run, key)
     mine = pd.concat([run.verdicts[k] == row[k] for k in run.special.key], axis=1).all(axis=1)
     return Why(row, explain(run.special, row, run.verdicts[mine], run.law))
+
+def most_urgent_of(run) -> list[dict]:
+    "Why, for the most urgent lead; empty where there is none. 最紧迫线索的说明"
+    return why_of(run, run.leads["lead_no"].iloc[0]).told if len(run.leads) else []
 
 # %% ../../notebooks/work/run.ipynb #74851218
 def write_parquet(frame: pd.DataFrame, path: Path):
@@ -185,7 +189,7 @@ def save_run(run, folder: str | Path | None = None) -> Path:
     with atomic_folder(target) as staging: dump_run(run, staging)
     return target
 
-# %% ../../notebooks/work/run.ipynb #5e5b4b8b
+# %% ../../notebooks/work/run.ipynb #a30cae61
 class Run:
     "One special in one region on one day. 一次运行"
     def __init__(self, special: Special | str,      # the special or its name
@@ -198,6 +202,7 @@ class Run:
         self.region, self.as_of = as_region(region), as_day(as_of)
         self.special = find_special(special) if isinstance(special, str) else special
         self.lake = lake if isinstance(lake, Lake) else Lake(lake or settings().lake)
+        if not self.lake.tables: raise RunError(f"{self.lake.folder} holds no tables; ingest files first (supervise ingest), build the demo province (supervise demo), or name another lake 数据湖为空")
         self.choices, self.law = Choices(self.special.choices, choices), Law(as_of=self.as_of)
         set_lang(lang or settings().lang)
         self.seed = int(digest([self.special.name, self.region.code, str(self.as_of)])[:8], 16)
@@ -205,6 +210,7 @@ class Run:
     def __repr__(self): return f"Run({self.special.name}, {self.region.code}, {self.as_of})"
     coverage, frame, verdicts, counts = map(cached_property, (coverage_of, frame_of, verdicts_of, counts_of))
     statistics, leads, model = map(cached_property, (statistics_of, leads_of, model_of))
+    most_urgent = cached_property(most_urgent_of)
     find_row, why, dump, save = find_row, why_of, dump_run, save_run
 
     @property

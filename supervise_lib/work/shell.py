@@ -87,7 +87,7 @@ class Stream(OutStream):
         if self._should_watch and self._is_master_process(): libc.fflush(None); self._drain()
         super().flush()
 
-# %% ../../notebooks/work/shell.ipynb #fc83102a
+# %% ../../notebooks/work/shell.ipynb #c6a9b409
 class Inbox:
     "The kernel's shell channel. 消息入口"
     def __init__(self, outbox: Outbox): self.outbox, self.io_loop, self._data = outbox, None, bytearray()
@@ -98,6 +98,9 @@ class Inbox:
         "Hand each message that arrives to `callback`, until the other side has gone."
         self.callback, self.loop = callback, asyncio.get_event_loop()
         self.loop.add_reader(self.outbox.sock.fileno(), self._readable)
+        self.woken, waker = socket.socketpair()     # a signal must wake a cell that awaits something
+        waker.setblocking(False); signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False); self.waker = waker
+        self.loop.add_reader(self.woken.fileno(), lambda: self.woken.recv(4096))
 
     def _readable(self):
         try: more = self.outbox.sock.recv(1 << 20, socket.MSG_DONTWAIT)
