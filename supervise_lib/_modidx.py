@@ -2702,6 +2702,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'supervise_lib.work.run': { 'supervise_lib.work.run.Run': ('work/run.html#run', 'supervise_lib/work/run.py'),
                                         'supervise_lib.work.run.Run.__init__': ('work/run.html#run.__init__', 'supervise_lib/work/run.py'),
                                         'supervise_lib.work.run.Run.__repr__': ('work/run.html#run.__repr__', 'supervise_lib/work/run.py'),
+                                        'supervise_lib.work.run.Run._repr_markdown_': ( 'work/run.html#run._repr_markdown_',
+                                                                                        'supervise_lib/work/run.py'),
                                         'supervise_lib.work.run.Run.title': ('work/run.html#run.title', 'supervise_lib/work/run.py'),
                                         'supervise_lib.work.run.RunError': ('work/run.html#runerror', 'supervise_lib/work/run.py'),
                                         'supervise_lib.work.run.Why': ('work/run.html#why', 'supervise_lib/work/run.py'),

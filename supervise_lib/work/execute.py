@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['Job', 'Done', 'check_job', 'tidy_notebook', 'failed_folder', 'execute']
 
-# %% ../../notebooks/work/execute.ipynb #8a9a57da
+# %% ../../notebooks/work/execute.ipynb #0758d617
 import json, os, shutil, time, traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from ..settings import settings
+from ..text import LANGUAGES
 from .records import atomic_folder, digest, replace_folder, write_atomic
 from .run import STAGING, as_day, as_region, run_folder
 from .templates import check_parameters, template_hash, template_path
@@ -49,20 +50,22 @@ def check_job(job: Job) -> Path:
     as_region(job.region); as_day(job.as_of)
     return path
 
-# %% ../../notebooks/work/execute.ipynb #44bf9766
-def tidy_notebook(path: Path) -> dict:
-    "Take times, paths and random ids out of an executed notebook; returns the times. 整理执行后的笔记本"
+# %% ../../notebooks/work/execute.ipynb #093d30f7
+def tidy_notebook(path: Path, lang: str | None = None) -> dict:
+    "Take times, paths, random ids and the prose of the other language out of an executed notebook; returns the times. 整理执行后的笔记本"
     nb = json.loads(path.read_text(encoding="utf-8"))
     about = nb["metadata"].get("papermill", {})
     times = {k: about.get(k) for k in ("start_time", "end_time", "duration")}
     nb["metadata"]["papermill"] = {k: about.get(k) for k in ("parameters", "version")}
-    for number, cell in enumerate(nb["cells"]):
+    other = {f"lang-{x}" for x in LANGUAGES if lang and x != lang}
+    nb["cells"] = [c for c in nb["cells"] if not other & set(c["metadata"].get("tags", []))]
+    for cell in nb["cells"]:
         cell["metadata"].pop("papermill", None); cell["metadata"].pop("execution", None)
         if "injected-parameters" in cell["metadata"].get("tags", []): cell["id"] = "injected"
     path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return times
 
-# %% ../../notebooks/work/execute.ipynb #81db97e4
+# %% ../../notebooks/work/execute.ipynb #b2da7e2a
 def _run_template(template: Path, job: Job, staging: Path, engine: str | None, timeout: float | None):
     "papermill over the template into the staging folder."
     import papermill
@@ -72,12 +75,12 @@ def _run_template(template: Path, job: Job, staging: Path, engine: str | None, t
                                    progress_bar=False, log_output=False, execution_timeout=timeout, cwd=str(settings().home))
     finally: os.environ.pop(STAGING, None)
 
-def _complete(template: Path, staging: Path, seconds: float):
+def _complete(template: Path, job: Job, staging: Path, seconds: float):
     "Add notebook, template and times to the manifest that the template's last cell wrote."
     record = staging / "run.json"
     if not record.is_file(): raise RuntimeError(f"{template.name} ended without saving: its last cell must call run.save() 模板未保存结果")
     manifest = json.loads(record.read_text(encoding="utf-8"))
-    manifest["times"] |= {"notebook": tidy_notebook(staging / "notebook.ipynb"), "total_seconds": round(seconds, 3)}
+    manifest["times"] |= {"notebook": tidy_notebook(staging / "notebook.ipynb", job.lang), "total_seconds": round(seconds, 3)}
     manifest["inputs"]["template"] = {"name": template.name, "hash": template_hash(template)}
     manifest["outputs"] = {str(p.relative_to(staging)): digest(p) for p in sorted(staging.rglob("*")) if p.is_file() and p.name != "run.json"}
     record.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -101,7 +104,7 @@ def _keep_failure(outputs, job, staging, error) -> Done:
     with atomic_folder(target) as kept: shutil.copytree(staging, kept, dirs_exist_ok=True)
     return Done(job, "failed", error=message[:2000], cell=cell, folder=str(target))
 
-# %% ../../notebooks/work/execute.ipynb #14ea4055
+# %% ../../notebooks/work/execute.ipynb #1b6d5d90
 def execute(job: Job, outputs: Path | None = None, engine: str | None = None, timeout: float | None = None) -> Done:
     "Execute one job into its folder under outputs; a failure is kept apart and returned, not raised. 执行一次运行"
     template, outputs, begun = check_job(job), Path(outputs or settings().outputs), time.perf_counter()
@@ -109,7 +112,7 @@ def execute(job: Job, outputs: Path | None = None, engine: str | None = None, ti
         with atomic_folder(job.folder(outputs)) as staging:
             try:
                 _run_template(template, job, staging, engine, timeout)
-                _complete(template, staging, time.perf_counter() - begun)
+                _complete(template, job, staging, time.perf_counter() - begun)
             except Exception as error: done = _keep_failure(outputs, job, staging, error); done.seconds = time.perf_counter() - begun; raise _Failed(done) from error
     except _Failed as failed: return failed.done
     shutil.rmtree(failed_folder(outputs, job), ignore_errors=True)

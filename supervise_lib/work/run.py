@@ -189,7 +189,7 @@ def save_run(run, folder: str | Path | None = None) -> Path:
     with atomic_folder(target) as staging: dump_run(run, staging)
     return target
 
-# %% ../../notebooks/work/run.ipynb #a30cae61
+# %% ../../notebooks/work/run.ipynb #b57c6e32
 class Run:
     "One special in one region on one day. 一次运行"
     def __init__(self, special: Special | str,      # the special or its name
@@ -208,6 +208,7 @@ class Run:
         self.seed = int(digest([self.special.name, self.region.code, str(self.as_of)])[:8], 16)
 
     def __repr__(self): return f"Run({self.special.name}, {self.region.code}, {self.as_of})"
+    def _repr_markdown_(self): return f"**{self.title}**"
     coverage, frame, verdicts, counts = map(cached_property, (coverage_of, frame_of, verdicts_of, counts_of))
     statistics, leads, model = map(cached_property, (statistics_of, leads_of, model_of))
     most_urgent = cached_property(most_urgent_of)
