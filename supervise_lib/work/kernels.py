@@ -138,7 +138,7 @@ async def death(self):
 
 ForkedClient.reply, ForkedClient.death = reply, death
 
-# %% ../../notebooks/work/kernels.ipynb #527758e0
+# %% ../../notebooks/work/kernels.ipynb #aff95f89
 class ForkedKernelManager:
     "Starts, interrupts and ends one forked kernel. 内核管理"
     ipykernel, kernel_id = True, None
@@ -150,13 +150,14 @@ class ForkedKernelManager:
     def is_alive(self) -> bool: return self.has_kernel and self.child.alive()
     def interrupt_kernel(self): self.child.signal(signal.SIGINT)
     def cleanup_resources(self, restart=False):
+        "Stop listening, then let go: a closed file that a loop still watches would hide the next one of its number."
         if self._client: self._client.stop_channels()
         self.child.close()
 
     async def shutdown_kernel(self, now=False, restart=False, seconds=5.0):
         "Ask the kernel to end, so that it closes its files; kill it if it does not or cannot, being in the middle of a cell. 关闭内核"
         mail = self.client().mail
-        if now or mail.busy: return self.child.close()
+        if now or mail.busy: return self.cleanup_resources()
         with contextlib.suppress(OSError): self.child.sock.sendall(pack([b"shutdown"]))
         with contextlib.suppress(TimeoutError): await asyncio.wait_for(_ended(mail), seconds)
 
