@@ -38,7 +38,7 @@ def _replace_regions(old, parts, keys, c, codes):
         if twice: raise LakeError(f"{c.name}: {twice} keys are already in region {code}; use how='upsert' to move them 主键已存在于其他地区")
     return stay | {code: parts.get(code) for code in codes}
 
-# %% ../../notebooks/data/lake.ipynb #e7ac21ab
+# %% ../../notebooks/data/lake.ipynb #854072c3
 class Lake:
     "Accepted tables as Parquet by region. 数据湖"
     def __init__(self, folder: str | Path,
@@ -53,12 +53,11 @@ class Lake:
 
     def refresh(self):
         "Look at the newest snapshots from now on. 刷新"
-        self._seen, self._views = {}, {}
+        self._seen, self._views, self._codes_of = {}, {}, {}
 
     def state(self, name: str) -> Snapshot:
         "The snapshot of a table that this lake reads."
-        contract(name)
-        if name not in self._seen: self._seen[name] = read_snapshot(self.folder / name)
+        if name not in self._seen: contract(name); self._seen[name] = read_snapshot(self.folder / name)
         return self._seen[name]
 
     @property
@@ -78,9 +77,15 @@ class Lake:
         "Hash of a table's content; of one region and those below. 快照散列"
         return self.state(name).hash(_codes(self, name, region))
 
-# %% ../../notebooks/data/lake.ipynb #4f3d2bee
+# %% ../../notebooks/data/lake.ipynb #5a49aac5
 def _codes(lake, name, region):
-    "The partitions that make up a region."
+    "The partitions that make up a region; looked up once per snapshot, since a plan asks for all tables of all regions."
+    if name not in lake._seen: lake.state(name)
+    known, key = lake._codes_of, (name, region)
+    if key not in known or known[key][0] is not lake._seen[name]: known[key] = lake._seen[name], _find_codes(lake, name, region)
+    return known[key][1]
+
+def _find_codes(lake, name, region):
     have = sorted(lake.state(name).partitions)
     if region is not None: top = places.region(region).code
     if region is None or top == places.NATION or not contract(name).region_column: return have

@@ -7,7 +7,7 @@ __all__ = ['INT', 'OTHER_MATTER', 'LAST_EVERYWHERE', 'KINDS', 'RULES', 'told', '
            'plain_term', 'tolerance', 'one_way', 'dates_do_not_follow', 'no_history', 'plain_answer', 'prints_dates',
            'was_corrected', 'combined_with_earlier', 'days_beyond', 'date_severity', 'timeline_of']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #72f66e14
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #dee08f9a
 import datetime as dt
 import numpy as np, pandas as pd, pyarrow as pa
 from ...data.papers_custody import Custody
@@ -18,7 +18,7 @@ from ...law.sentences import check_dates, sentence_end
 from ...model.lists import to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .judgment_consistency_compare import PROTEST
+from .judgment_consistency_compare import PROTEST, sentence_months, unless
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #a0de10d6
@@ -91,7 +91,7 @@ def plain_term(f) -> pd.Series:
 def _days_between(a, b):
     return pd.Series([None if pd.isna(x) or pd.isna(y) else (y - x).days for x, y in zip(a, b)], index=a.index, dtype=INT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #14220096
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #1b40c489
 def tolerance(f, law, choice) -> pd.Series:
     "Days inside which the answer is left open: more before the counting rule was written down, none where there is only one way to count."
     written = law.on("term_counting_rule", f.announce_date).notna()
@@ -110,7 +110,7 @@ def dates_do_not_follow(f, law, choice):
     least = pd.concat([d["off"], d["off_with"]], axis=1).min(axis=1).astype(INT)
     in_order = (d["off"] == 0) & ((d["off_with"] == 0) | d["off_with"].isna())
     answer = pd.Series([True if b else False if o else None for b, o in zip((least > slack).fillna(False), in_order.fillna(False))], index=f.index, dtype=BOOL)
-    return answer.where(~(d["off"].isna() & no_history(f)), plain_answer(f))
+    return answer.where(~(d["off"].isna() & no_history(f)), plain_answer(f)).where(sentence_months(f).notna(), pd.NA)    # a term that is not told is not a term of no days
 
 def no_history(f):
     "No custody is told and none recorded."
@@ -121,18 +121,18 @@ def plain_answer(f):
     fits = (plain_term(f) == 0) & (f.term_start_printed >= f.offence_to).fillna(True)
     return pd.Series([False if x else None for x in known_absent(fits)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #1bac8173
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #9499a905
 def prints_dates(f):
     "A real term with both days printed."
     return f.is_judged & one_of(f.principal_penalty, ["fixed", "detention", "control"]) & ~f.is_suspended & f.term_start_printed.notna() & f.term_end_printed.notna()
 
 def was_corrected(f, law):
     "A correction ruling followed the judgment. 其后作出了补正裁定。"
-    return known_absent(f.corrections > 0)
+    return f.corrections > 0
 
 def combined_with_earlier(f, law):
     "The term was combined with an earlier sentence, part of which was served. 与前罪并罚，已执行的刑期应当扣除。"
-    return pd.Series([None if x else False for x in known_absent(f.says_combined_with_earlier)], index=f.index, dtype=BOOL)
+    return unless(f.says_combined_with_earlier)
 
 def days_beyond(f, law):
     "Days by which the dates lie outside the account that fits best."
@@ -157,9 +157,9 @@ def timeline_of(run) -> dict:
     events = [(e["from"], e["to"], e["kind"]) for e in to_lists(rows.custody_told)[0] or [] if e["kind"] in KINDS and e["from"]]
     return {"events": events, "judged": _day(row.announce_date), "printed": (_day(row.term_start_printed), _day(row.term_end_printed)), "lawful": lawful}
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #e4bdcfbc
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #659c52a4
 RULES = (
     Rule(dates_do_not_follow, id="JUDGE_N26", title=Text("Start or end of the term wrong", "刑期起止错误"), severity=date_severity, needs=("term_start_printed", "term_end_printed", "principal_penalty"), applies=prints_dates,
          exclusions=(was_corrected, combined_with_earlier), shows=("term_years", "term_months", "term_days", "announce_date", "custody_told", "stays", "offset_days_printed", "dates_quote"),
-         reads=("offset_fixed", "offset_detention", "protest_days_judgment"), choices=("term_tolerance_days", "term_tolerance_days_old"), margin=days_beyond, margin_unit=Text("days", "日"), **PROTEST),
+         reads=("offset_fixed", "offset_detention", "offset_control", "apl_offset", "term_counting_rule", "protest_days_judgment"), choices=("term_tolerance_days", "term_tolerance_days_old"), margin=days_beyond, margin_unit=Text("days", "日"), **PROTEST),
 )

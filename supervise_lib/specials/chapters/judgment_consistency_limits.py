@@ -6,12 +6,12 @@
 __all__ = ['FACTS', 'PRINCIPAL', 'KINDS', 'REAL', 'LIMIT', 'RULES', 'charge_rows', 'asked', 'compulsory_fine_missing',
            'fine_with_total', 'fine_in_text', 'fine_out_of_range', 'mitigated', 'codes_with', 'fine_severity',
            'outside_every_band', 'outside_kind', 'mitigated_too_far', 'may_be_exempted', 'mitigation_severity',
-           'prior_rows', 'is_negligent', 'recidivist_missed', 'intends', 'has_number', 'on_the_boundary',
-           'probation_for_recidivist', 'leader_of_a_gathering', 'probation_not_allowed', 'probation_months_of',
-           'probation_period_wrong', 'is_probation', 'term_limit_margin', 'must_have_probation', 'short_term',
-           'not_to_be_suspended']
+           'prior_rows', 'is_negligent', 'all_intentional', 'recidivist_missed', 'intends', 'has_number',
+           'on_the_boundary', 'probation_for_recidivist', 'leader_of_a_gathering', 'is_barred_probation',
+           'probation_not_allowed', 'probation_months_of', 'probation_period_wrong', 'is_probation',
+           'term_limit_margin', 'must_have_probation', 'short_term', 'not_to_be_suspended', 'punished', 'fined']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #f3764aac
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #bf16e356
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.bands import Bands
@@ -20,7 +20,7 @@ from ...law.calendar import age_criminal, anniversary
 from ...model.lists import any_of, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .judgment_consistency_compare import FLOAT, PROTEST, MONTH, convicted, order_months, sentence_months
+from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, MONTH, convicted, in_force, order_months, sentence_months, unless
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #f6b72386
@@ -41,14 +41,14 @@ def asked(c) -> dict:
     facts = {fact: has(c["accepted"], code).where(has(c["accepted"], code), pd.NA) for fact, code in FACTS.items()}
     return dict(charge=c["code"], date=c["act_day"], judgment_date=c["announce_date"], amount=c["amount"], region=c["region_code"], minor=c["minor"], injury_grade=c["injury"], grams=c["grams"], drug_kind=c["drug_kind"], **facts)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #1d3a448c
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #649785ed
 PRINCIPAL = ["fixed", "detention", "control", "life", "death_reprieve"]
 
 def compulsory_fine_missing(f, law):
     "Every band in question compels a fine and none was imposed. 应当并处罚金而未判处。"
     c = charge_rows(f, law)
     compelled = Bands(law=law).lawful_range(**asked(c))["fine_compulsory"]
-    none = c["fine"].isna() & ~one_of(c["confiscation"], ["part", "all"]).fillna(False)
+    none = (c["fine"].fillna(0) == 0) & ~one_of(c["confiscation"], ["part", "all"]).fillna(False)
     return any_of(compelled & none.astype(BOOL) & one_of(c["penalty"], PRINCIPAL), f.index)
 
 def fine_with_total(f, law):
@@ -59,14 +59,16 @@ def fine_in_text(f, law):
     "The operative part mentions a fine or confiscation that could not be attached to this charge. 主文提到罚金或者没收财产，未能对应到罪名。"
     return pd.Series([None if x is None or pd.isna(x) or x else False for x in f.says_fine], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #242a763b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #69126765
 def fine_out_of_range(f, law):
     "The fine is below every floor or above every ceiling that may apply to the charge. 罚金数额低于下限或者高于上限。"
     c, book = charge_rows(f, law), Bands(law=law)
     c = c[c["fine"].notna()]
     if not len(c): return pd.Series(pd.NA, index=f.index, dtype=BOOL)
     outside = book.fine_outside(book.lawful_range(**asked(c)), c["fine"])
-    return any_of(outside["below"] | outside["above"], f.index)
+    flag = any_of(outside["below"] | outside["above"], f.index)
+    attached = c["fine"].groupby(level=0).sum().reindex(f.index) == f.fine_yuan    # a fine that no charge accounts for was not looked at
+    return flag.where(flag.fillna(False) | attached.fillna(False), pd.NA)
 
 def mitigated(f):
     "Was a circumstance accepted that allows to go below the band?"
@@ -80,12 +82,12 @@ def fine_severity(f, law):
     "S2 where the sentence was mitigated, since practice disputes whether the fine follows; else S3."
     return pd.Series([2 if m else 3 for m in mitigated(f).fillna(False)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #3296ca4a
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #20f078e4
 def outside_every_band(f, law):
     "The principal penalty is above every band in question, below it without a mitigating circumstance, or outside the limits of its kind. 主刑超出法定刑幅度。"
     c, book = charge_rows(f, law), Bands(law=law)
     outside = book.principal_outside(book.lawful_range(**asked(c)), c["penalty"], c["months_order"])
-    below = outside["below"] & ~has(c["accepted"], *codes_with("M", "X")) & ~known_absent(c["says_supreme_court"])
+    below = outside["below"] & ~has(c["accepted"], *codes_with("M", "X")) & ~c["minor"].fillna(False) & ~c["says_supreme_court"]
     return any_of(outside["above"] | below | outside_kind(c, law), f.index)
 
 def outside_kind(c, law):
@@ -115,19 +117,24 @@ def mitigation_severity(f, law):
     many = set(codes_with("M"))
     return pd.Series([2 if len(many & set(a or [])) > 1 else 3 for a in to_lists(f.accepted)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #cc30d229
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #8217241d
 REAL = ["fixed", "life", "death_reprieve"]
 
 def prior_rows(f, law, choice) -> pd.DataFrame:
     "Per row and earlier judgment: when its sentence was completed and whether it can be a base."
     keep = ("birth_date", "announce_date", "offence_from", "offence_to")
     p = exploded(f, "priors", keep=keep)
-    p["completed"] = p["released"].where(p["released"].notna(), p["end"].where(p["end"].notna(), p["registered_end"]))
-    p["intentional"] = pd.Series([None if c is None else not all(is_negligent(x["code"], choice) for x in c) for c in to_lists(p["crimes"])], index=p.index, dtype=BOOL)
+    until = p["registered_end"].where(p["registered_end"].notna(), p["end"])    # the end as shortened, if it was
+    served = p["released"].where(p["released"].notna(), p["end"].where(p["end"].notna(), p["registered_end"]))
+    p["completed"] = until.where((p["release_kind"] == "parole").fillna(False), served)    # a term ends with the parole, not with the release on it
+    p["real"] = ~p["suspended"] | p["released"].notna().astype(BOOL)    # who was released from prison had served, revoked or not suspended
+    p["intentional"] = pd.Series([all_intentional([x["code"] for x in c or []], choice) for c in to_lists(p["crimes"])], index=p.index, dtype=BOOL)
     p["offence"] = pd.Series([max((x["end"] for x in c or [] if x["end"]), default=None) for c in to_lists(p["crimes"])], index=p.index, dtype=pd.ArrowDtype(pa.date32()))
     flat = p.reset_index(drop=True)
     adult = law.on("minor_age", flat["announce_date"])
-    p["adult"] = (age_criminal(flat["birth_date"], flat["offence"].where(flat["offence"].notna(), flat["date"])) >= adult).set_axis(p.index)
+    then = age_criminal(flat["birth_date"], flat["offence"]) >= adult
+    child = age_criminal(flat["birth_date"], flat["date"]) < adult    # who was a minor at the earlier judgment was one at the crime; an adult need not have been
+    p["adult"] = then.where(then.notna(), (~child).where(child, pd.NA)).set_axis(p.index)
     p["until"] = anniversary(flat["completed"], law.on("recid_years", flat["announce_date"])).set_axis(p.index)
     return p
 
@@ -135,20 +142,24 @@ def is_negligent(code, choice) -> bool | None:
     "Is the crime one of negligence? Missing for a missing charge."
     return None if code is None else code.startswith("过失") or code in choice.negligent_charges
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #0078bf7d
+def all_intentional(codes, choice) -> bool | None:
+    "Are the crimes intentional? No where all are negligent; open where they are mixed or one is not known."
+    known = {is_negligent(charge_code(c), choice) for c in codes}
+    return not known.pop() if len(known) == 1 and None not in known else None
+
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #60da2d93
 def recidivist_missed(f, law, choice):
     "An earlier sentence was completed within the statutory years before this intentional crime, and the judgment does not find a recidivist. 前罪刑罚执行完毕后法定年限内再犯，判决未认定累犯。"
     p = prior_rows(f, law, choice)
-    base = one_of(p["penalty"], REAL) & ~p["suspended"].fillna(False) & p["intentional"] & p["adult"] & (p["completed"] <= p["offence_from"]) & (p["offence_from"] <= p["until"])
+    after = (p["completed"] <= p["offence_from"]) & (p["offence_from"] <= p["until"])
+    astride = (p["offence_from"] < p["completed"]) & ~(p["offence_to"] < p["completed"])    # some of the acts may have come after
+    base = one_of(p["penalty"], REAL) & p["real"] & p["intentional"] & p["adult"] & after.where(~astride.fillna(False), pd.NA)
     untold = known_absent(f.says_earlier_fixed) & pd.Series([not p for p in to_lists(f.priors)], index=f.index, dtype=BOOL)
     return any_of(base, f.index, empty=False).where(~untold, pd.NA) & ~has(f.accepted, "recidivist") & intends(f, choice)
 
 def intends(f, choice):
-    "Is at least one present crime intentional?"
-    def answer(items):
-        known = [is_negligent(charge_code(x["code"]), choice) for x in items or [] if x["code"]]
-        return None if not known else not all(known)
-    return pd.Series([answer(c) for c in to_lists(f.charges)], index=f.index, dtype=BOOL)
+    "Are the present crimes intentional? Open where some are and some are not."
+    return pd.Series([all_intentional([x["code"] for x in c or []], choice) for c in to_lists(f.charges)], index=f.index, dtype=BOOL)
 
 def has_number(f):
     "Convicted to a fixed term, and known by a valid identity number."
@@ -160,18 +171,22 @@ def on_the_boundary(f, law, choice):
     edge = any_of((p["completed"] == p["offence_from"]) | (p["until"] == p["offence_from"]), f.index, empty=False)
     return pd.Series([None if e else False for e in edge.fillna(False)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #bf2b0504
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #c7dc529d
 def probation_for_recidivist(f, law, said):
     "Probation for a recidivist or the ringleader of a criminal group. 对累犯或者犯罪集团的首要分子适用缓刑。"
     missed = pd.Series([True if s == "hit" else None if s == "cannot_tell" else False for s in said["JUDGE_R13"]], index=f.index, dtype=BOOL)
     found = has(f.accepted, "recidivist", "group_ringleader")
-    return f.is_suspended & (found | (missed & found.isna().map({True: None, False: True}).astype(BOOL).fillna(True)))
+    return f.is_suspended & (found | missed)
 
 def leader_of_a_gathering(f, law):
     "The ringleader of a gathering (聚众), not of a criminal group. 系聚众犯罪的首要分子而非犯罪集团的首要分子。"
-    return known_absent(f.says_gathering_leader) & ~has(f.accepted, "recidivist").fillna(False)
+    return f.says_gathering_leader & has(f.accepted, "group_ringleader") & ~has(f.accepted, "recidivist")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #961a9928
+def is_barred_probation(f, law):
+    "Probation, after the bar for recidivists and ringleaders was written as it stands."
+    return is_probation(f) & in_force(law, "no_probation_recid", f.announce_date)
+
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #b366c905
 def probation_not_allowed(f, law):
     "Probation for a term above the limit or for another kind of penalty. 对超过法定刑期或者其他刑种适用缓刑。"
     limit = law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
@@ -189,39 +204,51 @@ def probation_period_wrong(f, law):
         out = out | ((f.principal_penalty == kind) & ((p < term) | (p < lo) | (p > hi)))
     return out
 
-def is_probation(f): return convicted(f) & f.is_suspended
+def is_probation(f):
+    "Convicted with probation."
+    return convicted(f) & f.is_suspended
 
 def term_limit_margin(f, law): return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #75158682
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #c6ae0d77
 def must_have_probation(f, law):
     "A minor, a pregnant woman or a person of the protected age was sentenced to a real term although a short term must be suspended if the conditions hold. 应当宣告缓刑的未成年人、怀孕的妇女、老年人未宣告缓刑。"
     age_then, age_now = age_criminal(f.birth_date, f.offence_to), age_criminal(f.birth_date, f.announce_date)
-    protected = (age_then < law.on("minor_age", f.announce_date)) | (age_now >= law.on("elder_age_years", f.announce_date)) | has(f.accepted, "minor") | (known_absent(f.says_pregnant) & (f.gender == "F"))
-    return protected & ~f.is_suspended
+    young, told = age_then < law.on("minor_age", f.announce_date), has(f.accepted, "minor")
+    young = young.where(young.notna(), told.where(told, pd.NA)).where(~known_absent(~young & told), pd.NA)    # where birth date and judgment contradict each other, open
+    pregnant = unless(f.says_pregnant).where((f.gender != "M").fillna(True), False)    # the word may be about the victim or another defendant: never sure
+    return (young | (age_now >= law.on("elder_age_years", f.announce_date)) | pregnant) & ~f.is_suspended
 
 def short_term(f, law):
-    "Convicted to detention or to a fixed term short enough for probation."
-    return convicted(f) & one_of(f.principal_penalty, ["fixed", "detention"]) & (sentence_months(f) <= law.on("probation_max_term_months", f.announce_date).astype(FLOAT))
+    "Convicted to detention or to a fixed term short enough for probation, after probation became compulsory for some."
+    return in_force(law, "must_probation", f.announce_date) & convicted(f) & one_of(f.principal_penalty, ["fixed", "detention"]) & (sentence_months(f) <= law.on("probation_max_term_months", f.announce_date).astype(FLOAT))
 
 def not_to_be_suspended(f, law):
     "Recidivist or ringleader, or the judgment denies the conditions of probation with reasons. 累犯、首要分子，或者判决说明不符合缓刑条件。"
-    return has(f.accepted, "recidivist", "group_ringleader").fillna(False) | known_absent(f.says_no_probation)
+    return has(f.accepted, "recidivist", "group_ringleader") | f.says_no_probation
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #09d9b60d
+def punished(f):
+    "Convicted and not exempted from punishment."
+    return convicted(f) & (f.verdict == "guilty")
+
+def fined(f):
+    "Convicted, and not known to be without a fine."
+    return convicted(f) & (f.fine_yuan > 0)
+
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #af4202e3
 LIMIT = dict(PROTEST)
 RULES = (
-    Rule(compulsory_fine_missing, id="JUDGE_R09", title=Text("Compulsory fine missing", "应当并处罚金而未判处"), severity=3, needs=("charges",), applies=lambda f: convicted(f) & (f.verdict == "guilty"),
-         exclusions=(fine_with_total, fine_in_text), shows=("principal_penalty", "fine_yuan", "verdict_quote"), reads=("protest_days_judgment",), **LIMIT),
-    Rule(fine_out_of_range, id="JUDGE_R10", title=Text("Fine below the floor or above the ceiling", "罚金数额超出法定范围"), severity=fine_severity, needs=("charges", "fine_yuan"), applies=lambda f: convicted(f) & (f.fine_yuan > 0).fillna(True),
-         shows=("accepted", "verdict_quote"), reads=("fine_min_yuan", "protest_days_judgment"), **LIMIT),
-    Rule(outside_every_band, id="JUDGE_R11", title=Text("Principal penalty outside every lawful band", "主刑超出法定刑"), severity=3, needs=("charges",), applies=lambda f: convicted(f) & (f.verdict == "guilty"),
-         shows=("principal_penalty", "term_years", "term_months", "term_days", "accepted", "verdict_quote"), reads=("penalty_fixed_min_months", "penalty_detention_min_months", "penalty_detention_max_months", "protest_days_judgment"), **LIMIT),
-    Rule(mitigated_too_far, id="JUDGE_R12", title=Text("Mitigated by more than one band", "减轻处罚跨越两个幅度"), severity=mitigation_severity, needs=("charges", "accepted"), applies=lambda f: convicted(f) & (f.verdict == "guilty"),
-         exclusions=(may_be_exempted,), shows=("principal_penalty", "term_years", "term_months", "verdict_quote"), reads=("mitigate_one_band", "protest_days_judgment"), **LIMIT),
+    Rule(compulsory_fine_missing, id="JUDGE_R09", title=Text("Compulsory fine missing", "应当并处罚金而未判处"), severity=3, needs=("charges",), applies=punished,
+         exclusions=(fine_with_total, fine_in_text), shows=("principal_penalty", "fine_yuan", "verdict_quote"), reads=("minor_age", "protest_days_judgment", *BAND_VALUES), **LIMIT),
+    Rule(fine_out_of_range, id="JUDGE_R10", title=Text("Fine below the floor or above the ceiling", "罚金数额超出法定范围"), severity=fine_severity, needs=("charges", "fine_yuan"), applies=fined,
+         shows=("accepted", "verdict_quote"), reads=("minor_age", "protest_days_judgment", *BAND_VALUES), **LIMIT),
+    Rule(outside_every_band, id="JUDGE_R11", title=Text("Principal penalty outside every lawful band", "主刑超出法定刑"), severity=3, needs=("charges",), applies=punished,
+         shows=("principal_penalty", "term_years", "term_months", "term_days", "accepted", "verdict_quote"), reads=("minor_age", "protest_days_judgment", *BAND_VALUES), **LIMIT),
+    Rule(mitigated_too_far, id="JUDGE_R12", title=Text("Mitigated by more than one band", "减轻处罚跨越两个幅度"), severity=mitigation_severity, needs=("charges", "accepted"), applies=punished,
+         exclusions=(may_be_exempted,), shows=("principal_penalty", "term_years", "term_months", "verdict_quote"), reads=("mitigate_one_band", "minor_age", "protest_days_judgment", *BAND_VALUES), **LIMIT),
     Rule(recidivist_missed, id="JUDGE_R13", title=Text("Recidivist not found", "遗漏认定累犯"), severity=3, needs=("accepted", "offence_from"), applies=has_number, exclusions=(on_the_boundary,),
          shows=("priors", "birth_date", "offence_from", "verdict_quote"), reads=("recid_years", "minor_age", "protest_days_judgment"), choices=("negligent_charges",), complete=("criminal_judgments",), **LIMIT),
-    Rule(probation_for_recidivist, id="JUDGE_R14", title=Text("Probation for a recidivist or a crime-group ringleader", "累犯、首要分子适用缓刑"), severity=4, needs=("is_suspended",), applies=is_probation,
+    Rule(probation_for_recidivist, id="JUDGE_R14", title=Text("Probation for a recidivist or a crime-group ringleader", "累犯、首要分子适用缓刑"), severity=4, needs=("is_suspended",), applies=is_barred_probation,
          exclusions=(leader_of_a_gathering,), shows=("accepted", "verdict_quote"), reads=("no_probation_recid", "protest_days_judgment"), **LIMIT),
     Rule(probation_not_allowed, id="JUDGE_R15", title=Text("Probation for a term above three years or a wrong kind", "缓刑适用条件错误"), severity=4, needs=("is_suspended", "principal_penalty"), applies=is_probation,
          shows=("term_years", "term_months", "term_days", "verdict_quote"), reads=("probation_max_term_months", "protest_days_judgment"), margin=term_limit_margin, margin_unit=MONTH, **LIMIT),
