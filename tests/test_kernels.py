@@ -250,7 +250,7 @@ from supervise_lib.text import get_lang
 files = [os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')]
 print(json.dumps([['left' in globals(), os.environ.get('LEFT'), os.path.basename(os.getcwd()), duckdb.sql("select count(*) from duckdb_tables()").fetchall()[0][0], plt.get_fignums(),
  matplotlib.rcParams['font.size'], [f for f in files if f.endswith(('.txt', '.ipynb'))], 'left_module' in sys.modules, '/left' in sys.path, get_lang(), hasattr(builtins, 'left'),
- signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL, any(w[0] == 'error' for w in warnings.filters)], [random.random(), numpy.random.rand()]]))
+ signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL, ('error', None, Warning, None, 0) in warnings.filters], [random.random(), numpy.random.rand()]]))
 """
 NOTHING = [False, None, "{}", 0, [], 10.0, [], False, False, "zh", False, True, False]
 

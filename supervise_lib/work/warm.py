@@ -191,7 +191,8 @@ def serve(control: socket.socket, names=PRELOAD):
     finally:
         for pid in children: kill_group(pid)
 
-# %% ../../notebooks/work/warm.ipynb #56fd288e
+# %% ../../notebooks/work/warm.ipynb #3d995abb
 if __name__ == "__main__":
     from supervise_lib.work import warm     # not this copy of the module: what is pickled must be found by name
     warm.serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    os._exit(0)                             # there is nothing to finish, and taking down a hundred modules takes a while
