@@ -225,13 +225,14 @@ def _client_class():
 
     return ForkedNotebookClient
 
-# %% ../../notebooks/work/kernels.ipynb #1768c9b9
+# %% ../../notebooks/work/kernels.ipynb #a1393a8c
 class WarmEngine:
     "papermill's engine `supervise`: kernels are forked from a warm process. 预热引擎"
     @classmethod
     def execute_notebook(cls, nb, kernel_name, *args, **kwargs):
         "Execute a notebook as papermill's own engine does. 执行笔记本"
         from papermill.engines import Engine
+        if in_fork(): import tqdm; tqdm.tqdm.monitor_interval = 0     # its progress bars would start a thread before our fork
         return Engine.execute_notebook.__func__(cls, nb, kernel_name, *args, **kwargs)
 
     @classmethod
