@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['home', 'resource', 'Settings', 'settings']
 
-# %% ../notebooks/settings.ipynb #e6b51edd
+# %% ../notebooks/settings.ipynb #6f84e1b2
 import configparser, os
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 # %% ../notebooks/settings.ipynb #e2143590
@@ -17,11 +18,15 @@ def home() -> Path:
     here = Path.cwd()
     return next((p for p in (here, *here.parents) if (p / "settings.ini").is_file()), here)
 
-# %% ../notebooks/settings.ipynb #6936f848
+# %% ../notebooks/settings.ipynb #9bbc7ca0
 def resource(name: str) -> Path:
     "The file or folder `name` (such as `params/law`) of home, of the checkout or of the installed package. 参数与模板位置"
-    package = Path(__file__).resolve().parent
-    tried = [home() / name, package.parent / name, package / name]
+    return _resource(name, os.getcwd(), os.environ.get("SUPERVISE_HOME"))
+
+@lru_cache(maxsize=512)
+def _resource(name, cwd, home_variable):
+    package, base = Path(__file__).resolve().parent, home()
+    tried = [base / name, package.parent / name, package / name]
     found = next((p for p in tried if p.exists()), None)
     if found is None: raise FileNotFoundError(f"{name} was not found; looked in {', '.join(map(str, tried))}. Reinstall the package or set SUPERVISE_HOME 未找到参数或模板")
     return found

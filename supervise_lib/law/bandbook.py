@@ -290,10 +290,19 @@ def read_charge(path, law: Law, general: General) -> tuple:
     forms = [_words(path, f, "form") for f in _items(path, top["form"], "form")] if "form" in top else []
     return charge, _bilingual(path, top["label"], "label"), dict.fromkeys([charge, *(s for f in forms for s in spellings(f))]), sorted(bands, key=lambda b: (b.rank, b.since))
 
-# %% ../../notebooks/law/bandbook.ipynb #4c078635
+# %% ../../notebooks/law/bandbook.ipynb #9a8506ed
 def read_bands(folder: Path | None = None, law: Law | None = None) -> tuple:
-    "All of params/bands: (general, bands, charge labels, spelling -> charge). 读取量刑幅度"
+    "All of params/bands: (general, bands, charge labels, spelling -> charge); read once for the same files and law values. 读取量刑幅度"
     folder, law = Path(folder) if folder else resource("params/bands"), law or Law()
+    stamp = tuple((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(folder.glob("*.yaml")))
+    key = str(folder), stamp, law.hash()
+    if key not in _books: _books.clear(); _books[key] = _read_bands(folder, law)
+    return _books[key]
+
+_books = {}     # the last reading only
+
+def _read_bands(folder, law):
+    "The files of a folder, one after the other."
     if not (folder / "_general.yaml").is_file(): raise FileNotFoundError(f"{folder} is not a folder of bands: it has no _general.yaml 未找到量刑幅度目录")
     general, bands, labels, names = read_general(folder / "_general.yaml", law), [], {}, {}
     for path in sorted(folder.glob("*.yaml")):

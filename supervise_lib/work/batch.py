@@ -57,9 +57,9 @@ def reasons(jobs: list[Job], outputs: Path, force: bool = False) -> dict[Job, li
     now = Now()
     return {job: changes(job, outputs, now) for job in jobs}
 
-# %% ../../notebooks/work/batch.ipynb #39b8714e
+# %% ../../notebooks/work/batch.ipynb #9dbf24da
 THREADS = {k: "1" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS")}
-PRELOAD = ("supervise_lib.work.execute", "supervise_lib.publish.figures", "supervise_lib.publish.tables", "papermill", "statsmodels.api")
+PRELOAD = ("papermill", "statsmodels.api", "supervise_lib.work.preload")
 
 def _alone(): os.environ.update(THREADS)
 
@@ -72,14 +72,13 @@ def _failure(job, error, whole) -> Done:
     if isinstance(error, TimeoutError): return Done(job, "failed", error=f"TimeoutError: the run took longer than {whole:g} s 运行超时")
     return Done(job, "failed", error=f"{type(error).__name__}: {error} 执行进程中断")
 
-# %% ../../notebooks/work/batch.ipynb #f31947a8
+# %% ../../notebooks/work/batch.ipynb #a862f12e
 def run_jobs(jobs: list[Job], outputs: Path | None = None, workers: int | None = None, timeout: float | None = None, whole: float | None = None, told=lambda done, n, total: None, warm: bool = True) -> list[Done]:
     "Execute jobs in parallel; `timeout` seconds per cell, `whole` per run; `told` hears of each as it ends. 并行执行"
     outputs, workers = Path(outputs or settings().outputs), min(workers or settings().workers or os.cpu_count() or 1, max(len(jobs), 1))
     if not jobs: return []
     found, begun = [], time.time()
-    specials = tuple(f"supervise_lib.specials.{n}" for n in sorted({j.special for j in jobs}))
-    pool = WarmPool(workers, (*PRELOAD, *specials)) if warm and can_fork() else ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_alone)
+    pool = WarmPool(workers, PRELOAD) if warm and can_fork() else ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_alone)
     with pool:
         waiting = {_submit(pool, job, outputs, timeout, begun, whole): job for job in jobs}
         for future in as_completed(waiting):

@@ -14,14 +14,14 @@ __all__ = ['FLOAT', 'BAND_VALUES', 'UNIT', 'LATER', 'GRAVE', 'TERMS', 'AFTERWARD
            'held_for_a_term', 'overridden_without_notice', 'in_plea_case', 'acquitted', 'charge_or_person_omitted',
            'passed_over_or_convicted', 'judged_separately', 'withdrawn_before']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #9dc9efbe
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #8271886b
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.bands import Bands, band_of
 from ...law.circumstances import circumstances
 from ...law.calendar import period_days_criminal
-from ...model.lists import any_of, exploded, has, to_lists
+from ...model.lists import any_of, asked_last, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from ...text import Text
@@ -93,7 +93,8 @@ def number_of_crimes_changed(f, law):
     "The court found another number of crimes than were indicted. 判决认定的罪数与起诉不一致。"
     return _compared(f, lambda claimed, judged: len(claimed) != len(judged))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #ae34b5d8
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #ca16da32
+@asked_last
 def amounts(f, law) -> pd.DataFrame:
     "Per row and charge on both sides the claimed and the found amount, with the band of each."
     keep = ("announce_date", "region_code")
@@ -253,14 +254,16 @@ def held_for_a_term(f):
     "Sentenced to a term that could have been suspended."
     return convicted(f) & one_of(f.principal_penalty, ["fixed", "detention"])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #07ff887d
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a3743dbd
 def overridden_without_notice(f, law, said):
     "In a plea case the recommendation was not followed and the prosecutor was not invited to adjust it. 认罪认罚案件未建议调整即改变量刑建议。"
     rules = ["JUDGE_R05", "JUDGE_R06", "JUDGE_R07", "JUDGE_R08"]
     hit = (said[rules] == "hit").any(axis=1)
     open_ = (said[rules] == "cannot_tell").any(axis=1) & ~hit
     departed = pd.Series([None if o else bool(h) for h, o in zip(hit, open_)], index=f.index, dtype=BOOL)
-    return departed & f.court_adjust_notice_date.isna().astype(BOOL) & (f.rec_version == 1)
+    silent = f.court_adjust_notice_date.isna().astype(BOOL)
+    silent = silent.where(~(silent & known_absent(f.claimed_in_judgment)), pd.NA)    # what is known from the judgment alone does not tell of notices
+    return departed & silent & (f.rec_version == 1)
 
 def in_plea_case(f, law):
     "Convicted in a plea case, after the plea system was written down."
@@ -290,7 +293,7 @@ def withdrawn_before(f, law):
     "The indictment was withdrawn or the trial ended otherwise than by judgment. 撤回起诉或者以其他方式结案。"
     return (f.court_close_kind != "judgment").fillna(False) | f.says_trial_ended
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #bd55c102
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #927317a0
 PROTEST = dict(instrument="protest", late_instrument="protest_request", deadline=protest_deadline)
 MONTH = Text("months", "个月")
 RULES = (
@@ -312,7 +315,7 @@ RULES = (
          exclusions=(later_circumstances, assessed_fit), shows=("term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),
     Rule(real_term_against_recommendation, id="JUDGE_R08", title=Text("Real term although probation was recommended", "建议缓刑而判实刑"), severity=2, needs=("rec_suspended", "is_suspended"), applies=held_for_a_term,
          exclusions=(plea_withdrawn, heavier_circumstances, probation_spoilt), shows=("term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),
-    Rule(overridden_without_notice, id="JUDGE_R24", title=Text("Plea case: recommendation rejected without inviting adjustment", "认罪认罚案件未告知调整即改判"), severity=3, needs=("is_plea",), applies=in_plea_case,
+    Rule(overridden_without_notice, id="JUDGE_R24", title=Text("Plea case: recommendation rejected without inviting adjustment", "认罪认罚案件未告知调整即改判"), severity=3, needs=("is_plea",), applies=in_plea_case, complete=("sentencing_recommendations",),
          shows=("rec_low", "rec_high", "rec_version", "rec_adopted_text", "verdict_quote"), reads=("adjust_notice", "protest_days_judgment"), tier=2, **PROTEST),
     Rule(acquitted, id="JUDGE_R17", title=Text("Acquittal or part-acquittal", "无罪判决、部分指控不成立"), severity=4, needs=("verdict",), applies=first_instance,
          shows=("verdict_quote", "proc_service_date"), reads=("protest_days_judgment",), **PROTEST),

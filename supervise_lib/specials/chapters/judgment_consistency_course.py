@@ -10,16 +10,15 @@ __all__ = ['DATE', 'RANK', 'NO_PROTEST', 'RULES', 'CLOCK', 'withdrawal_deadline'
            'days_late', 'suspension_open', 'tried', 'clock_running', 'clock_severity', 'custody_days', 'equals_custody',
            'short_fast_track', 'unsuspended', 'outliers', 'of_one_charge', 'unlike_sentence']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #dd142463
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #00449bcd
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
-from ...law.bands import Bands
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
-from ...model.lists import any_of, exploded, has, to_lists
+from ...model.lists import any_of, asked_last, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, TERMS, convicted, first_instance, order_months, protest_deadline, sentence_months, unless
-from .judgment_consistency_limits import asked, charge_rows, codes_with
+from .judgment_consistency_limits import allowed, charge_rows, codes_with
 from ...stats.outliers import Outliers
 from ...text import Text
 
@@ -47,7 +46,7 @@ def moved_elsewhere(f, law):
     "The case was transferred to another procuratorate. 已移送其他检察院管辖。"
     return (f.prosecution_decision == "transferred").fillna(False)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #35e86704
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #5df0952b
 def property_not_dealt_with(f, law, choice):
     "A sum was obtained, and the judgment orders neither recovery nor restitution nor says that it was returned. 认定有违法所得，判决未处理涉案财物。"
     c = exploded(f, "charges")
@@ -55,6 +54,7 @@ def property_not_dealt_with(f, law, choice):
     gained = any_of((c["amount"] > 0) & one_of(c["code"], choice.property_charges), f.index)
     claimed = any_of((exploded(f, "claims")["amount"] > 0), f.index)
     gained = gained.where(gained.notna(), claimed & any_of(one_of(c["code"], choice.property_charges), f.index))
+    law.on("handle_property", f.announce_date)    # cited where it is in force; the duty itself is older (Criminal Law art. 64)
     ordered = has(f.property_kinds, "recover", "restitute", "return_victim", "civil_compensation").fillna(False)
     return gained & ~ordered & ~f.says_returned
 
@@ -133,7 +133,7 @@ def known_person(f):
     "Convicted, and known by a valid identity number."
     return convicted(f) & f.person_id_no.str.startswith("P")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #eb8cb371
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #d87af6de
 def trial_due(f, law):
     "Last day of the longest trial limit that could apply. 审理期限届满日"
     start = f.court_accept_date.where(f.delay_to.isna(), f.delay_to)
@@ -153,10 +153,11 @@ def longest_sentence(f) -> pd.Series:
     case = pd.Series([longest(c) for c in to_lists(f.codefendants)], index=f.index, dtype=FLOAT)
     return case.where(case.notna(), own)
 
+@asked_last
 def possible_months(f, law) -> pd.Series:
     "Months of the longest sentence that could be expected in the case: the statute speaks of the possible, not of the pronounced sentence; missing where the band is not known."
     c = charge_rows(f, law)
-    ranges = Bands(law=law).lawful_range(**asked(c))
+    ranges = allowed(f, law)
     most = ranges["max_months"].where(ranges["n_candidates"] > 0, pd.NA).astype(FLOAT)
     open_ = most.isna().groupby(level=0).any()
     row = most.groupby(level=0).max().where(~open_, pd.NA).reindex(f.index)

@@ -7,7 +7,7 @@ __all__ = ['INT', 'OTHER_MATTER', 'LAST_EVERYWHERE', 'KINDS', 'RULES', 'told', '
            'plain_term', 'tolerance', 'one_way', 'dates_do_not_follow', 'no_history', 'plain_answer', 'prints_dates',
            'was_corrected', 'combined_with_earlier', 'days_beyond', 'date_severity', 'timeline_of']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #dee08f9a
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #c912c54f
 import datetime as dt
 import numpy as np, pandas as pd, pyarrow as pa
 from ...data.papers_custody import Custody
@@ -15,7 +15,7 @@ from ...data.papers_facts import date_fact
 from ...data.papers_text import Field
 from ...data.papers_verdict import Sentence
 from ...law.sentences import check_dates, sentence_end
-from ...model.lists import to_lists
+from ...model.lists import asked_last, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from .judgment_consistency_compare import PROTEST, sentence_months, unless
@@ -36,7 +36,7 @@ def recorded(stays, judged):
     "Stays in the detention centre before the judgment, as intervals; an open stay runs on."
     return [(s["from"], s["to"], "detain") for s in stays or [] if s["from"] and (judged is None or s["from"] <= judged) and s["basis"] not in ("execute", "temporary")]
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #3dca9e05
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #2e3442bf
 OTHER_MATTER = "administrative_detention"
 
 def readings(events, stays, judged, crime=None) -> tuple[list, list]:
@@ -48,6 +48,7 @@ def readings(events, stays, judged, crime=None) -> tuple[list, list]:
     if rec: base += [sure + rec, *([sure + own + rec] if own else [])]
     return base, [b + other for b in base] if other else []
 
+@asked_last
 def accounts(f) -> tuple[list[pd.Series], list[pd.Series]]:
     "The two groups of accounts for all rows, each account a column of custody lists; missing where a row has no such account. 羁押经过的不同口径"
     rows = [readings(c, s, _day(d), _day(o)) for c, s, d, o in zip(to_lists(f.custody_told), to_lists(f.stays), f.announce_date, f.offence_from)]
@@ -66,7 +67,7 @@ def _checked(f, custody, law):
     found = check_dates(g.term_start_printed, g.term_end_printed, g.term_years.fillna(0), g.term_months.fillna(0), g.term_days.fillna(0), g.principal_penalty, g.announce_date, custody[known], law=law)
     return pd.DataFrame({"end": found["end_off"], "start": found["start_off"]}).reindex(f.index).astype(INT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #95fef344
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #6e640bbf
 def _smallest(f, group, law) -> pd.DataFrame:
     "Per row the account of the group that fits best: its distance in days and whether the printed end is later than it allows."
     found = [_checked(f, custody, law) for custody in group]
@@ -77,6 +78,7 @@ def _smallest(f, group, law) -> pd.DataFrame:
     pick = lambda columns, kind: pd.Series([None if b is None else columns[b].iloc[i] for i, b in enumerate(best)], index=f.index, dtype=kind)
     return pd.DataFrame({"off": pick([off[c] for c in off], INT), "late": pick(late, BOOL)})
 
+@asked_last
 def days_off(f, law) -> pd.DataFrame:
     "Per row the distance without and with administrative detention that may be another matter (days), and whether the end is later than lawful."
     plain, more = accounts(f)
