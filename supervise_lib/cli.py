@@ -242,7 +242,7 @@ def reveal(pseudonym: Annotated[str, typer.Argument(help="Pseudonym in a lead or
     from supervise_lib.data.identity import reveal as restore
     print(restore(pseudonym, reason, who))
 
-# %% ../notebooks/cli.ipynb #2677d33c
+# %% ../notebooks/cli.ipynb #74886763
 MARK = "demo.json"    # marks a lake as the demo province's
 
 def _demo_lake(settings, scale, seed):
@@ -262,11 +262,12 @@ def _demo_lake(settings, scale, seed):
 def _demo_score(special, lake, folder, as_of, console):
     "Precision and recall per rule over the whole province, against the truth that was kept aside."
     from rich.table import Table
-    from supervise_lib.data.demo import score, truth
+    from supervise_lib.data.demo import TRUTH_KEYS, score, truth
     from supervise_lib.work.run import Run
     r = Run(special, "340000", as_of, lake=lake)
-    verdicts = r.verdicts.merge(r.frame[[*r.special.key, "defendant_seq"]], on=list(r.special.key))
-    found = score(truth(folder), verdicts)
+    key = TRUTH_KEYS.get(special)
+    if key is None: return console.print(f"{r.special.title}: no truth was planted 无预设真值")
+    found = score(truth(folder, special), r.verdicts.merge(r.frame[list(dict.fromkeys([*r.special.key, *key]))], on=list(r.special.key)), key)
     table = Table(*map(str, ["rule", *found.columns]), title=f"{r.special.title} · 对照预设真值 against the planted truth · {len(r.frame):,} {r.special.unit}")
     shares = ("precision", "recall", "cannot_tell_share")
     for rule, row in found.iterrows(): table.add_row(str(rule), *("—" if x != x else f"{x:.3f}" if c in shares else f"{x:,.0f}" for c, x in row.items()))

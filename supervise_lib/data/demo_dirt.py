@@ -20,11 +20,12 @@ from .demo_cases import DAY, Case, Defendant, print_dates
 from .demo_papers import prior_words
 from .demo_world import Dice, World
 
-# %% ../../notebooks/data/demo_dirt.ipynb #20d7cd3b
+# %% ../../notebooks/data/demo_dirt.ipynb #01b4f9f3
 AGENCIES = {"procuratorate": ["persons", "prosecution_reviews", "indictment_defendants", "indictment_charges", "indictment_circumstances",
-            "sentencing_recommendations", "protests"],
+            "sentencing_recommendations", "protests", "arrest_reviews"],
             "court": ["criminal_court_cases", "legal_documents"], "detention_centre": ["custody_stays", "coercive_measures", "custody_extensions"],
-                    "prison": ["prison_terms"]}
+                    "prison": ["prison_terms"],
+            "police": ["police_cases", "police_case_suspects", "bail_deposits", "administrative_penalties"]}
 
 def _id(d): return None if "id_table" in d.hide else d.person.id_no
 

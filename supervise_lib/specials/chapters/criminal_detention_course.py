@@ -97,7 +97,7 @@ def asked_again(f, law):
     "Arrest was requested again. 有新证据重新提请。"
     return (f.last_request_date > f.arrest_service_date).fillna(False)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #3016ce28
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bff52316
 def measure_spans(f, law, kinds) -> list:
     "Per row {organ: (first day, days in all, still open)} of measures of some kinds; None where one cannot be told."
     def spans(ms, gone):
@@ -106,7 +106,7 @@ def measure_spans(f, law, kinds) -> list:
             if m["kind"] not in kinds or not m["from"]: continue
             a, after = m["from"].date(), [x["from"].date() for x in ms[i + 1:] if x["from"] and x["from"] > m["from"]]
             ends = [d for d in (m["to"].date() if m["to"] else None, min(after, default=None)) if d]
-            if not ends and gone is not False: return None
+            if not ends and gone is not False and m["organ"] != "court": return None
             end = min(ends) if ends else law.as_of
             first, total, running = out.get(m["organ"], (a, 0, False))
             out[m["organ"]] = (min(first, a), total + (end - a).days, running or not ends)
