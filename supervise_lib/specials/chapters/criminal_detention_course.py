@@ -217,7 +217,7 @@ def bail_broken(f, law):
 
 def detained(f): return f.is_detention
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #148ec599
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #e59616ca
 MONTHS = {"m1_156": "investigation_ext_156_months", "m2_158": "investigation_ext_158_months", "m2_159": "investigation_ext_159_months"}
 
 def months_allowed(f, law, before=None):
@@ -251,7 +251,10 @@ def investigation_too_long(f, law):
 
 def days_of_investigation(f, law): return days_between(custody_due(f, law), investigated_until(f, law))
 
-def arrested(f): return f.is_first & f.is_detention & (f.requests > 0) & (f.arrest_decision == "approve")
+def arrested(f):
+    "A first detention that ended in an approved arrest; open where an arrest is on record and its review is not."
+    unseen = ((f.requests == 0) & _kind(f, "arrest")).fillna(False)
+    return f.is_first & f.is_detention & ((f.requests > 0) & (f.arrest_decision == "approve")).where(~unseen, pd.NA)
 
 def unknown_identity(f, law):
     "The custody period had not begun because the identity was unknown. 身份不明，羁押期限自查清之日起计算。"
