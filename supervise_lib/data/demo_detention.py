@@ -11,7 +11,7 @@ from .demo_cases import DAY, term_end
 from .demo_dirt import _id, _measures
 from .demo_world import Dice, figures, someone
 
-# %% ../../notebooks/data/demo_detention.ipynb #32916b98
+# %% ../../notebooks/data/demo_detention.ipynb #5211d1c6
 SPECIAL = "criminal_detention"
 RULES = [f"DETENTION_R{i:02d}" for i in range(1, 23) if i != 21]
 
@@ -27,7 +27,7 @@ def background(world) -> dict:
     "Police cases, suspects, measures and arrest reviews of every case of the province."
     out = {t: [] for t in ("coercive_measures", "arrest_reviews", "police_cases", "police_case_suspects")}
     for case in sorted(world.cases, key=lambda c: c.number):
-        add = lambda t, **r: out[t].append({**r, "region_code": case.place.code, "_turn": case.turn, "_case": case.number})
+        add = lambda t, _of=case, **r: out[t].append({**r, "region_code": _of.place.code, "_turn": _of.turn, "_case": _of.number})
         rows, days, no = list(_measures(case, world.as_of)), case.days, case.nos["police"]
         add("police_cases", police_case_no=no, filing_date=days["filed"], charge_code=case.defendants[0].crimes[0].code, case_nature="ordinary", file_brief="犯罪嫌疑人先后作案4起", case_status="transferred", status_date=days["received"], organ_name=case.place.police)
         for d in case.defendants:
@@ -142,7 +142,7 @@ TURNS = [
 ]
 EACH = 12    # stories of each turn at scale 1
 
-# %% ../../notebooks/data/demo_detention.ipynb #0209a421
+# %% ../../notebooks/data/demo_detention.ipynb #a5963673
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about detention, and the truth: (rule, region, measure, kind, turn). 拘留数据与真值"
     out, truth = background(world), []
@@ -169,7 +169,7 @@ def _background_truth(out):
     for m in out["coercive_measures"]:
         if m["measure_kind"] != "detain" or not m["person_id_no"]: continue
         a, b = (dt.date.fromisoformat(m[k][:10]) if m[k] else None for k in ("start_time", "end_time"))
-        late = {"DETENTION_R06": bool(b and (b - a).days > LONGEST), "DETENTION_R17": who(m) in arrest and who(m) in moved and moved[who(m)] > term_end(arrest[who(m)], 2) + DAY}
+        late = {"DETENTION_R06": bool(b and (b - a).days > LONGEST), "DETENTION_R17": who(m) in arrest and who(m) in moved and moved[who(m)] > term_end(arrest[who(m)] + DAY, 2)}
         for r in RULES:
             if r == "DETENTION_R10" and who(m) in endless: continue
             yield r, m["region_code"], m["measure_id"], "violation" if late.get(r) else "clean", None
