@@ -210,7 +210,8 @@ def test_log_output_prepare_only_report_mode(tmp_path, caplog):
 
 
 def test_the_notebook_is_saved_while_a_cell_works(tmp_path):
-    source = "import time, pathlib\nprint('early', flush=True)\nfor _ in range(200):\n    time.sleep(.05); print('.', end='', flush=True)\n    if 'early' in pathlib.Path('out.ipynb').read_text().split('\"outputs\"')[1]: break\nelse: raise RuntimeError('never saved')"
+    source = ("import time, pathlib\nprint('early', flush=True)\nfor _ in range(200):\n    time.sleep(.05); print('.', end='', flush=True)\n"
+              "    if 'early' in pathlib.Path('out.ipynb').read_text().split('\"outputs\"')[1]: break\nelse: raise RuntimeError('never saved')")
     assert execute(tmp_path, notebook(source), autosave_cell_every=1)[1] is None
 
 
