@@ -1778,6 +1778,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'supervise_lib.law.values.content_hash': ( 'law/values.html#content_hash',
                                                                                      'supervise_lib/law/values.py'),
                                           'supervise_lib.law.values.on': ('law/values.html#on', 'supervise_lib/law/values.py'),
+                                          'supervise_lib.law.values.read_again': ( 'law/values.html#read_again',
+                                                                                   'supervise_lib/law/values.py'),
                                           'supervise_lib.law.values.read_values': ( 'law/values.html#read_values',
                                                                                     'supervise_lib/law/values.py'),
                                           'supervise_lib.law.values.trail': ('law/values.html#trail', 'supervise_lib/law/values.py')},

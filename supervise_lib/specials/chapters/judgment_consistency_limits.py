@@ -65,12 +65,14 @@ def fine_in_text(f, law):
     "The operative part mentions a fine or confiscation that could not be attached to this charge. 主文提到罚金或者没收财产，未能对应到罪名。"
     return pd.Series([None if x is None or pd.isna(x) or x else False for x in f.says_fine], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #f73bf6f9
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #3831ef75
 def fine_out_of_range(f, law):
     "The fine is below every floor or above every ceiling that may apply to the charge. 罚金数额低于下限或者高于上限。"
     c, book = charge_rows(f, law), Bands(law=law)
     outside, fined = book.fine_outside(allowed(f, law), c["fine"]), c["fine"].notna().to_numpy(bool)
-    c, flag = c[fined], any_of((outside["below"] | outside["above"])[fined], f.index)
+    in_doubt = c["minor"].isna().astype(BOOL) & (c["fine"] < law.on("fine_min_yuan", c["act_day"]))    # in order only for a minor
+    outside = (outside["below"] | outside["above"]).where(~(in_doubt.fillna(True) & (~outside["below"]).fillna(False)), pd.NA)
+    c, flag = c[fined], any_of(outside[fined], f.index)
     attached = c["fine"].groupby(level=0).sum().reindex(f.index) == f.fine_yuan    # a fine that no charge accounts for was not looked at
     return flag.where(flag.fillna(False) | attached.fillna(False), pd.NA)
 
