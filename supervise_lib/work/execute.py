@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['Job', 'Done', 'check_job', 'tidy_notebook', 'failed_folder', 'execute', 'execute_once']
 
-# %% ../../notebooks/work/execute.ipynb #4125c4d8
+# %% ../../notebooks/work/execute.ipynb #a2b25fc8
 import json, os, shutil, time, traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from ..model.special import Choices, special as find_special
 from ..settings import settings
 from ..text import LANGUAGES
 from .records import atomic_folder, code_hash, digest, locked
-from .run import STAGING, as_day, as_region, run_folder
+from .run import STAGING, RunError, as_day, as_region, run_folder
 from .templates import check_parameters, template_hash, template_imports, template_path
 
 # %% ../../notebooks/work/execute.ipynb #7323451d
@@ -42,15 +43,17 @@ class Done:
     folder: str = ""
     def to_dict(self): return asdict(self)
 
-# %% ../../notebooks/work/execute.ipynb #763c211d
+# %% ../../notebooks/work/execute.ipynb #0f5e5ccb
 def check_job(job: Job) -> Path:
     "Refuse a job that cannot be right before anything is written; the template's path. 执行前校验"
     path = template_path(job.special)
     check_parameters(path, job.parameters())
     as_region(job.region); as_day(job.as_of)
+    if job.lang not in LANGUAGES: raise RunError(f"language {job.lang!r} is not known; expected one of {', '.join(LANGUAGES)} 语言须为 zh 或 en")
+    Choices(find_special(job.special).choices, job.choices)
     return path
 
-# %% ../../notebooks/work/execute.ipynb #093d30f7
+# %% ../../notebooks/work/execute.ipynb #4d4e9567
 def tidy_notebook(path: Path, lang: str | None = None) -> dict:
     "Take times, paths, random ids and the prose of the other language out of an executed notebook; returns the times. 整理执行后的笔记本"
     nb = json.loads(path.read_text(encoding="utf-8"))
@@ -62,7 +65,8 @@ def tidy_notebook(path: Path, lang: str | None = None) -> dict:
     for cell in nb["cells"]:
         cell["metadata"].pop("papermill", None); cell["metadata"].pop("execution", None)
         if "injected-parameters" in cell["metadata"].get("tags", []): cell["id"] = "injected"
-    path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    told = json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True).replace(json.dumps(str(path.parent))[1:-1], "(this folder)")
+    path.write_text(told + "\n", encoding="utf-8")
     return times
 
 # %% ../../notebooks/work/execute.ipynb #e74f5a0a

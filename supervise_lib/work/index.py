@@ -14,16 +14,16 @@ from ..model.verdicts import OUTCOME_TEXT, Outcome
 from ..text import Text
 from .records import write_atomic
 
-# %% ../../notebooks/work/index.ipynb #97699c91
+# %% ../../notebooks/work/index.ipynb #c2906fbe
 SHOWN = ("special", "title", "region", "region_name", "as_of", "rows", "leads", "outcomes")
 
 def read_runs(outputs: Path) -> list[dict]:
     "What the index shows of all manifests, in order of special, region and day. 全部运行清单"
-    return [{k: v for k, v in json.loads(p.read_text(encoding="utf-8")).items() if k in SHOWN} | {"_path": str(p.parent.relative_to(outputs))} for p in sorted(Path(outputs).glob("runs/*/*/*/run.json"))]
+    return [{k: v for k, v in json.loads(p.read_text(encoding="utf-8")).items() if k in SHOWN} | {"_path": str(p.parent.relative_to(outputs))} for p in sorted(Path(outputs).glob("runs/*/*/[!.]*/run.json"))]
 
 def read_failures(outputs: Path) -> list[dict]:
     "What failed and was not repeated since. 失败记录"
-    return [json.loads(p.read_text(encoding="utf-8")) | {"_path": str(p.parent.relative_to(outputs))} for p in sorted(Path(outputs).glob("failed/*/*/*/error.json"))]
+    return [json.loads(p.read_text(encoding="utf-8")) | {"_path": str(p.parent.relative_to(outputs))} for p in sorted(Path(outputs).glob("failed/*/*/[!.]*/error.json"))]
 
 # %% ../../notebooks/work/index.ipynb #62aaa607
 STATUS = {"done": ("✓", Text("done", "完成")), "failed": ("✗", Text("failed", "失败"))}

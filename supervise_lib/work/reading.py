@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ORDER', 'PapersError', 'read_lines', 'rule_answers', 'read_file']
 
-# %% ../../notebooks/work/reading.ipynb #817b143f
-import datetime as dt, gzip, hashlib, json, tempfile
+# %% ../../notebooks/work/reading.ipynb #62b8dc9e
+import datetime as dt, gzip, json, tempfile
 from pathlib import Path
 from ..data.lake import Lake
 from ..data.papers import read_judgment

@@ -71,16 +71,32 @@ def reference_hash(tables=()) -> str:
     files = sorted({*(p for pattern in REFERENCE for p in params.glob(pattern)), *(params / "tables" / f"{t}.yaml" for t in tables)})
     return _reference(tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
 
-# %% ../../notebooks/work/records.ipynb #3955cab8
+# %% ../../notebooks/work/records.ipynb #51d3f94a
 @contextmanager
 def atomic_folder(target: Path):
     "A staging folder that takes the place of `target` when the block ends without error, and vanishes otherwise. 原子写入目录"
-    target = Path(target); target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    target = Path(target)
+    with locked(target): staging, held = _stage(target)
     try:
         yield staging
         replace_folder(staging, target)
-    finally: shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if held is not None: os.close(held)
+
+def _stage(target: Path):
+    "A new staging folder with a lock held on it; those of processes that were killed are removed."
+    for left in target.parent.glob(f".{target.name}.*.partial"):
+        if (held := _hold(left)) is not None: shutil.rmtree(left, ignore_errors=True); os.close(held)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    return staging, _hold(staging)
+
+def _hold(folder: Path) -> int | None:
+    "Lock a folder for as long as this process lives; nothing if another holds it or the system knows no such locks."
+    if not fcntl: return None
+    handle = os.open(folder, os.O_RDONLY)
+    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return handle
+    except OSError: os.close(handle)
 
 def replace_folder(staging: Path, target: Path):
     "Put `staging` where `target` is; two writers take turns. 替换目录"
