@@ -24,7 +24,7 @@ def sentence(fn) -> Text:
         raise ValueError(f"{fn.__name__} needs a docstring with an English sentence followed by a Chinese one, found {doc!r} 规则须有中英文说明")
     return Text(doc[:start.start()].strip(), doc[start.start():].strip())
 
-# %% ../../notebooks/model/rules.ipynb #b676a683
+# %% ../../notebooks/model/rules.ipynb #8fdbc138
 def call(fn: Callable, f: pd.DataFrame, law, choice=None, said=None):
     "Call a function of a rule with those of f, law, choice and said that it names."
     offered = {"f": f, "law": law, "choice": choice, "said": said}
@@ -54,6 +54,7 @@ class Rule:
     tier: int = 1
     ceiling: float = 0.5                    # share of judged rows above which the rule suspends itself
     only_with_others: bool = False          # orders other hits, never makes a lead alone
+    by_row: bool = True                     # False: the answer compares the row with the others of the run
 
     @property
     def text(self) -> Text: return sentence(self.condition)

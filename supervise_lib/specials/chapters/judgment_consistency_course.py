@@ -10,19 +10,19 @@ __all__ = ['DATE', 'RANK', 'NO_PROTEST', 'RULES', 'CLOCK', 'withdrawal_deadline'
            'days_late', 'suspension_open', 'tried', 'clock_running', 'clock_severity', 'custody_days', 'equals_custody',
            'short_fast_track', 'unsuspended', 'outliers', 'of_one_charge', 'unlike_sentence']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #00449bcd
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #b6627447
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
 from ...model.lists import any_of, asked_last, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, TERMS, convicted, first_instance, order_months, protest_deadline, sentence_months, unless
+from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, TERMS, convicted, convicted_first, first_instance, order_months, protest_deadline, sentence_months, unless
 from .judgment_consistency_limits import allowed, charge_rows, codes_with
 from ...stats.outliers import Outliers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #8d808aa5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e00dd242
 DATE = pd.ArrowDtype(pa.date32())
 
 def withdrawal_deadline(f, law):
@@ -35,7 +35,7 @@ def withdrawn_and_open(f, law):
     decided = one_of(f.prosecution_decision, ["no_case", "insufficient", "minor"]).fillna(False) & (f.decision_date >= f.close_date).fillna(False)
     in_time = known_absent(decided) & (f.decision_date <= due).fillna(False)
     again = (f.prosecution_decision == "indict") & (f.decision_date > f.close_date)    # indicted again: lawful with new facts or evidence
-    return (~in_time & (due < law.as_of)).where(f.prosecution_decision.notna() & ~again.fillna(True), pd.NA)    # without any record of the review nothing is known of what followed
+    return (~in_time & (due < law.as_of)).where(f.prosecution_decision.notna() & f.decision_date.notna() & ~again.fillna(True), pd.NA)    # without any record of the review nothing is known of what followed
 
 def was_withdrawn(f):
     "The indictment was withdrawn; a case that was decided was not."
@@ -202,7 +202,7 @@ def clock_severity(f, law, choice):
     left = days_between(pd.Series(law.as_of, index=f.index, dtype=DATE), protest_deadline(f, law))
     return pd.Series([4 if x else 3 for x in known_absent(left <= choice.protest_alarm_days)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #f76c94a7
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #02268aa3
 def custody_days(f) -> pd.Series:
     "Days in the detention centre between the crime and the judgment, from its own records; missing where there are none. Stays from before the crime belong to another case."
     def total(stays, day, crime):
@@ -224,7 +224,7 @@ def short_fast_track(f, law):
 
 def unsuspended(f):
     "Convicted to a real term."
-    return convicted(f) & one_of(f.principal_penalty, TERMS) & ~f.is_suspended
+    return convicted_first(f) & one_of(f.principal_penalty, TERMS) & ~f.is_suspended
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #ec102b34
 def outliers(choice) -> Outliers:
@@ -242,7 +242,7 @@ def unlike_sentence(f, law, choice):
     judged = cases["p"].notna()
     return pd.Series([bool(fl) if j else None for fl, j in zip(cases["flag"].notna(), judged)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #181ed94b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e941529c
 RULES = (
     Rule(withdrawn_and_open, id="JUDGE_R18", title=Text("Indictment withdrawn and not closed", "撤回起诉后未依法处理"), severity=3, needs=("close_date",), applies=was_withdrawn, exclusions=(moved_elsewhere,), complete=("prosecution_reviews",),
          instrument="correction_notice", deadline=withdrawal_deadline, shows=("prosecution_decision", "decision_date"), reads=("withdraw_decide_days",), tier=2),
@@ -258,7 +258,7 @@ RULES = (
     Rule(equals_custody, id="JUDGE_R26", title=Text("Sentence equals custody served", "实报实销"), severity=2, needs=("rec_low", "rec_high"), applies=unsuspended, exclusions=(short_fast_track,),
          shows=("term_end_printed", "term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), choices=("equal_tol_days",), tier=2, **PROTEST),
     Rule(unlike_sentence, id="JUDGE_R28", title=Text("Similar cases, different courts", "同案不同判预警"), severity=2, needs=("single_months",), applies=of_one_charge, instrument="suggestion_trial",
-         shows=("single_charge", "accepted"), choices=("fdr_q", "outlier_min_cases"), tier=2, only_with_others=True),
+         shows=("single_charge", "accepted"), choices=("fdr_q", "outlier_min_cases"), tier=2, only_with_others=True, by_row=False),
 )
 CLOCK = Rule(clock_running, id="JUDGE_R25", title=Text("Protest clock running on an unreviewed difference", "抗诉期限预警"), severity=clock_severity, needs=("proc_service_date",), applies=first_instance, complete=("protests",),
              shows=("effective_date",), reads=("protest_days_judgment",), choices=("protest_alarm_days",), only_with_others=True, **PROTEST)
