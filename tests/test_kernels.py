@@ -451,6 +451,8 @@ def test_closing_the_pool_ends_what_runs():
     with pytest.raises(KeyboardInterrupt):
         with WarmPool(2, []) as pool:
             futures = [pool.submit(time.sleep, 60) for _ in range(4)]
-            time.sleep(.5); below = family(pool.warm.pid); raise KeyboardInterrupt
+            end = time.monotonic() + 30
+            while len(below := family(pool.warm.pid)) < 2 and time.monotonic() < end: time.sleep(.05)
+            raise KeyboardInterrupt
     assert len(below) == 2 and not gone([*below, pool.warm.pid]) and all(f.cancelled() or isinstance(f.exception(), ChildDied) for f in futures)
     warm.close()
