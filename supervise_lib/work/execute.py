@@ -89,7 +89,7 @@ def _complete(template: Path, job: Job, staging: Path, seconds: float):
     manifest["outputs"] = {str(p.relative_to(staging)): digest(p) for p in sorted(staging.rglob("*")) if p.is_file() and p.name != "run.json"}
     record.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
-# %% ../../notebooks/work/execute.ipynb #50f84796
+# %% ../../notebooks/work/execute.ipynb #86a601af
 def failed_folder(outputs: Path, job: Job) -> Path:
     "Where the partial notebook and the error of a failed run are kept. 失败记录目录"
     return Path(outputs) / "failed" / job.special / job.region / job.as_of
@@ -103,7 +103,7 @@ def _failing_cell(notebook: Path) -> int | None:
 def _keep_failure(outputs, job, staging, error) -> Done:
     "Put what a failed run left where it can be read, away from the results."
     target, cell = failed_folder(outputs, job), _failing_cell(staging / "notebook.ipynb")
-    message = f"{type(error).__name__}: {getattr(error, 'evalue', None) or error}".strip()
+    message = f"{getattr(error, 'ename', None) or type(error).__name__}: {getattr(error, 'evalue', None) or error}".strip()
     (staging / "error.json").write_text(json.dumps({"job": asdict(job), "cell": cell, "error": message, "traceback": traceback.format_exc()}, ensure_ascii=False, indent=1), encoding="utf-8")
     with atomic_folder(target) as kept: shutil.copytree(staging, kept, dirs_exist_ok=True)
     return Done(job, "failed", error=message[:2000], cell=cell, folder=str(target))
