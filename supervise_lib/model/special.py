@@ -7,7 +7,7 @@ __all__ = ['ParamsError', 'Choice', 'Case', 'read_params', 'Choices', 'Derived',
            'judge_all', 'frame_columns', 'frame_type', 'case_frame', 'judge_case', 'uses_others', 'special_names',
            'special', 'check_frame']
 
-# %% ../../notebooks/model/special.ipynb #ec6a887b
+# %% ../../notebooks/model/special.ipynb #1d96bb3e
 import datetime as dt, importlib, inspect, pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import ibis, pandas as pd, pyarrow as pa, yaml
 from ..data.contracts import contract, table_names
 from ..law.values import Law
-from .rules import Rule, judge, reason_text, sentence
+from .rules import Rule, judge, sentence
 from .verdicts import Outcome, count_outcomes
 from ..settings import resource
 from ..text import Text
@@ -215,14 +215,14 @@ def frame_type(special: Special, name: str) -> pa.DataType:
     table = next(t for t in special.tables if name in contract(t).columns)
     return contract(table).arrow_schema().field(name).type
 
-# %% ../../notebooks/model/special.ipynb #ccf8d753
+# %% ../../notebooks/model/special.ipynb #5879f698
 def case_frame(special: Special, case: Case, columns=None) -> pd.DataFrame:
-    "The rows of a worked case as a frame with all columns, or the given ones. 验算案例的研判表"
-    columns = list(frame_columns(special) if columns is None else columns)
-    unknown = {k for r in case.rows for k in r} - set(columns)
+    "The rows of a worked case as a frame with all columns, or the given ones (names, or names with their types). 验算案例的研判表"
+    kinds = frame_columns(special) if columns is None else columns if isinstance(columns, dict) else {c: frame_type(special, c) for c in columns}
+    unknown = {k for r in case.rows for k in r} - set(kinds)
     if unknown: raise ParamsError(f"{special.name}: case of {case.rule} names {', '.join(sorted(unknown))}, not columns of the frame 未知字段")
     rows = [{k: f"P{i}" for k in special.key} | dict(r) for i, r in enumerate(case.rows, 1)]
-    return pd.DataFrame({c: pd.Series([r.get(c) for r in rows], index=range(len(rows)), dtype=pd.ArrowDtype(frame_type(special, c))) for c in columns})
+    return pa.table({c: pa.array([r.get(c) for r in rows], kind) for c, kind in kinds.items()}).to_pandas(types_mapper=pd.ArrowDtype)
 
 def judge_case(special: Special, case: Case, columns=None) -> pd.DataFrame:
     "What the rule of a worked case says of its rows, after the rules before it. 判定验算案例"

@@ -197,7 +197,7 @@ def above_recommendation(f, law, choice):
 def months_below(f, law): return f.rec_low.astype(FLOAT) - sentence_months(f)
 def months_above(f, law): return sentence_months(f) - f.rec_high.astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #c030144b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #d851e0e2
 def charge_was_changed(f, law):
     "The court convicted of another charge than the recommendation was made for. 判决罪名与建议罪名不同。"
     return _compared(f, lambda claimed, judged: claimed != judged)
@@ -224,7 +224,8 @@ def _new_circumstances(f, wanted):
 def plea_withdrawn(f, law):
     "The plea of guilt was withdrawn at trial. 被告人当庭翻供、不再认罪认罚。"
     told = ((f.is_plea & ~f.is_plea_accepted) | f.says_plea_withdrawn) & f.is_plea.fillna(True)    # who never pleaded withdrew nothing
-    return told.where(~(f.is_plea.isna() & ~f.says_plea_withdrawn).fillna(False), False)           # and a text that tells neither of a plea nor of its withdrawal tells that
+    silent = f.is_plea.isna() & f.is_plea_accepted.fillna(True) & ~f.says_plea_withdrawn          # neither a plea nor its withdrawal is told
+    return told.where(~silent.fillna(False), False)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #19d23984
 def _gap_severity(gap, base, f, choice):
