@@ -21,7 +21,7 @@ from supervise_lib.text import Text
 
 SPECIALS = special_names()
 AS_OF = date(2024, 6, 30)
-columns_of = cache(lambda name: tuple(frame_columns(special(name))))
+columns_of = cache(lambda name: frame_columns(special(name)))
 cases_of = lambda name: [(name, i) for i, _ in enumerate(special(name).cases)]
 rules_of = lambda name: [(name, r.id) for r in special(name).rules]
 each_rule = pytest.mark.parametrize("name, rule_id", [x for n in SPECIALS for x in rules_of(n)])
@@ -54,7 +54,7 @@ def test_worked_case(name, i):
     s = special(name)
     case = s.cases[i]
     found = judge_case(s, case, columns_of(name))
-    told = "\n".join(f"row {n}: {row}\n  {o} ({r})" for n, (row, o, r) in enumerate(zip(case.rows, found["outcome"], found["reason"]), 1))
+    told = "\n".join(f"row {n}: {row}\n  {o} ({r})" for n, (row, o, r) in enumerate(zip(case.rows, found["outcome"], found["reason"], strict=True), 1))
     assert found["outcome"].tolist() == list(case.expect), f"{case.rule}: {case.note.en}\n{told}"
     if case.severity: assert found["severity"].tolist() == list(case.severity), f"{case.rule}: {case.note.en}"
 
@@ -170,15 +170,15 @@ def test_forgetting_never_makes_a_hit(name, rule_id):
     never = ABSENCE.get(name, ())
     never = set(never) | {n.partition(".")[2] for n in never if n.startswith(f"{rule_id}.")} | set(s.key)
     for c in (c for c in s.cases if c.rule == rule_id and not c.absent):
-        forgotten = [(n, {**row, column: None}, column) for n, (row, e) in enumerate(zip(c.rows, c.expect), 1) if e != "hit" for column in row if column not in never]
+        forgotten = [(n, {**row, column: None}, column) for n, (row, e) in enumerate(zip(c.rows, c.expect, strict=True), 1) if e != "hit" for column in row if column not in never]
         if not forgotten: continue
         v = judge_case(s, replace(c, rows=tuple(row for _, row, _ in forgotten)), columns_of(name))["outcome"]
-        hits = [f"without {column} row {n} becomes a hit" for o, (n, _, column) in zip(v, forgotten) if o == "hit"]
+        hits = [f"without {column} row {n} becomes a hit" for o, (n, _, column) in zip(v, forgotten, strict=True) if o == "hit"]
         assert not hits, f"{c.note.en}: {'; '.join(hits)}"
 
 # columns in which nothing means that there was nothing (the completeness of their table is asked elsewhere), and RULE.column where two columns contradict each other
 ABSENCE = {"judgment_consistency": ("instance_level", "property_kinds", "extension_kinds", "suspend_from", "delay_from", "court_adjust_notice_date",
-                                    "term_years", "term_months", "term_days", "JUDGE_R09.fine_yuan", "JUDGE_R27.birth_date", "JUDGE_R27.offence_to")}
+                                    "term_years", "term_months", "term_days", "JUDGE_R05.is_plea", "JUDGE_R06.is_plea", "JUDGE_R09.fine_yuan", "JUDGE_R27.birth_date", "JUDGE_R27.offence_to")}
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def test_choices_are_overridden_only_by_their_like():
     assert Choices(known, {"tol": 5}).tol == 5 and Choices(known).overridden == {}
     with pytest.raises(ValueError, match="is no choice"): Choices(known, {"toll": 5})
     with pytest.raises(TypeError, match="expected int"): Choices(known, {"tol": 5.5})
-    with pytest.raises(AttributeError, match="no choice"): Choices(known).other
+    with pytest.raises(AttributeError, match="no choice"): getattr(Choices(known), "other")  # noqa: B009
 
 
 # --- frames ------------------------------------------------------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_an_unusual_sentence_is_found_among_enough_cases():
     months = np.exp(0.5 + 0.2 * amounts + rng.normal(0, 0.1, 240)).round(1)
     months[0] *= 6
     rows = tuple({"is_judged": True, "verdict": "guilty", "court_name": f"法院{i % 6}", "single_charge": "盗窃", "single_months": float(m), "log_amount": float(a), "is_plea_accepted": True,
-                  "n_lighter": 0, "n_heavier": 0} for i, (a, m) in enumerate(zip(amounts, months)))
+                  "n_lighter": 0, "n_heavier": 0} for i, (a, m) in enumerate(zip(amounts, months, strict=True)))
     v = judge_case(s, Case("JUDGE_R28", Text("many", "多"), rows, ()), columns_of("judgment_consistency"))
     assert v["outcome"].iloc[0] == "hit"
     assert (v["outcome"] == "clear").sum() > 200
