@@ -35,14 +35,14 @@ def to_lists(column: pd.Series) -> list:
     "A list column as Python lists; missing is None."
     return column.array.__arrow_array__().to_pylist()
 
-# %% ../../notebooks/model/lists.ipynb #d6f76736
+# %% ../../notebooks/model/lists.ipynb #01710155
 def asked_last(fn):
     "Remember the last answer of a function for the very same arguments (by identity), and the law read for it. 记住上次结果"
     last = []
     @wraps(fn)
     def ask(*args):
         law = next((a for a in args if isinstance(a, Law)), None)
-        if last and len(last[0]) == len(args) and all(a is b for a, b in zip(last[0], args)):
+        if last and len(last[0]) == len(args) and all(a is b for a, b in zip(last[0], args, strict=True)):
             if law is not None: law.read_again(last[2])
         elif law is None: last[:] = [args, fn(*args), []]
         else:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PLAN', 'THREADS', 'PRELOAD', 'plan', 'spread', 'read_plan', 'reasons', 'run_jobs', 'batch_id', 'unfinished', 'batch']
 
-# %% ../../notebooks/work/batch.ipynb #77e842f1
+# %% ../../notebooks/work/batch.ipynb #f4617972
 import datetime as dt, itertools, json, multiprocessing, os, time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,7 +17,7 @@ from ..model.special import special_names
 from ..settings import resource, settings
 from .execute import Done, Job, check_job, execute_once
 from .index import write_index
-from .pool import ChildDied, WarmPool, can_fork
+from .pool import WarmPool, can_fork
 from .records import digest, write_atomic
 from .unchanged import Now, changes
 

@@ -98,7 +98,7 @@ def _causes(rule, old, new, was, now) -> list[str]:
     if any(was["choices"]["values"].get(c) != now["choices"]["values"].get(c) for c in rule.choices): found.append("choice")
     return found or ["code" if (was["code"], was["reference"]) != (now["code"], now["reference"]) else "other rows 其他行"]
 
-# %% ../../notebooks/work/compare.ipynb #4e7a6463
+# %% ../../notebooks/work/compare.ipynb #004e5af3
 def diff(a: Path, b: Path) -> pd.DataFrame:
     "Leads added, dropped or changed from run `a` to run `b`, each with its rules and the cause. 两次运行的差异"
     from supervise_lib.model.special import special as find_special
@@ -112,7 +112,7 @@ def diff(a: Path, b: Path) -> pd.DataFrame:
     rows = []
     for index, x in changed.iterrows():
         old, new = (None if pd.isna(x[f"outcome_{s}"]) else x[[f"outcome_{s}", f"row_{s}", f"law_{s}"]].rename(lambda c: c[:-2]) for s in "ab")
-        rows.append({**dict(zip([*key, "rule"], index)), "was": x["outcome_a"], "now": x["outcome_b"], "cause": ";".join(_causes(special.rule(index[-1]), old, new, ma["inputs"], mb["inputs"]))})
+        rows.append({**dict(zip([*key, "rule"], index, strict=True)), "was": x["outcome_a"], "now": x["outcome_b"], "cause": ";".join(_causes(special.rule(index[-1]), old, new, ma["inputs"], mb["inputs"]))})
     return pd.DataFrame(rows, columns=[*key, "rule", "was", "now", "cause"])
 
 def diff_leads(a: Path, b: Path) -> pd.DataFrame:
@@ -123,5 +123,5 @@ def diff_leads(a: Path, b: Path) -> pd.DataFrame:
     rows = []
     for k, g in d.groupby(key, sort=True):
         what = "changed" if k in la and k in lb else "added" if k in lb else "dropped" if k in la else None
-        if what: rows.append({**dict(zip(key, k)), "lead": what, "rules": ";".join(g["rule"]), "cause": ";".join(sorted({c for x in g["cause"] for c in x.split(";")}))})
+        if what: rows.append({**dict(zip(key, k, strict=True)), "lead": what, "rules": ";".join(g["rule"]), "cause": ";".join(sorted({c for x in g["cause"] for c in x.split(";")}))})
     return pd.DataFrame(rows, columns=[*key, "lead", "rules", "cause"])

@@ -14,8 +14,7 @@ __all__ = ['FLOAT', 'BAND_VALUES', 'UNIT', 'LATER', 'GRAVE', 'TERMS', 'AFTERWARD
            'probation_spoilt', 'held_for_a_term', 'overridden_without_notice', 'in_plea_case', 'acquitted',
            'charge_or_person_omitted', 'passed_over_or_convicted', 'judged_separately', 'withdrawn_before']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #8271886b
-import datetime as dt
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #b99e2e47
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.bands import Bands, band_of
@@ -67,7 +66,7 @@ def in_force(law, name, day):
     "Was the rule of law of this name in force on the day? Missing where the day is. 当日是否施行"
     return law.on(name, day).notna().astype(BOOL).where(day.notna(), pd.NA)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #5c6c29e5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #99696579
 def code_sets(lists) -> list:
     "Per row the set of charge codes of a list column; missing where the list, or one of its codes, is missing."
     def codes(items):
@@ -77,7 +76,7 @@ def code_sets(lists) -> list:
 
 def _compared(f, test):
     "A flag from the claimed and the judged set of charges, missing where one of them is."
-    pairs = zip(code_sets(f.claims), code_sets(f.charges))
+    pairs = zip(code_sets(f.claims), code_sets(f.charges), strict=True)
     return pd.Series([None if a is None or b is None else bool(test(a, b)) for a, b in pairs], index=f.index, dtype=BOOL)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #daa81221
@@ -125,14 +124,14 @@ def band_values() -> tuple[str, ...]:
 
 BAND_VALUES = band_values()
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #700de70f
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #0b00f6f3
 def amount_severity(f, law, choice):
     "S1 where the ratio is a slip of units, S3 where a lower band was reached, else S2."
     a = amounts(f, law)
     ratio = (a["amount_found"] / a["amount_claimed"]).astype(FLOAT)
     slip = any_of(one_of(ratio.where(ratio >= 1, 1 / ratio).round(6), [10.0, UNIT]), f.index, empty=False).fillna(False)
     lower = any_of((a["amount_found"] < a["amount_claimed"]) & (a["band_found"] != a["band_claimed"]), f.index, empty=False).fillna(False)
-    return pd.Series([1 if s else 3 if lo else 2 for s, lo in zip(slip, lower)], index=f.index)
+    return pd.Series([1 if s else 3 if lo else 2 for s, lo in zip(slip, lower, strict=True)], index=f.index)
 
 def unit_slip(f, law):
     "The two amounts differ by exactly ten thousand times: yuan and ten thousands of yuan. 数额恰差一万倍，系元与万元之误。"
@@ -146,12 +145,12 @@ def several_defendants(f, law):
     "There are several defendants, whose amounts may be counted separately. 共同犯罪中各被告人数额可能分别认定。"
     return unless(pd.Series([None if c is None else len(c) > 1 for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #066765a5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a1998df0
 LATER = ("merit", "major_merit", "plea", "reconciled")    # may arise between indictment and judgment
 
 def circumstance_differs(f, law):
     "A statutory circumstance was added or denied by the court. 判决增加认定或者不认定起诉书载明的法定情节。"
-    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), f.claimed_in_judgment.fillna(True))
+    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), f.claimed_in_judgment.fillna(True), strict=True)
     return pd.Series([_differ(*r) for r in rows], index=f.index, dtype=BOOL)
 
 def _differ(claimed, accepted, rejected, partly_told):
@@ -166,12 +165,12 @@ def statutory() -> frozenset:
     "Codes of circumstances with an effect fixed by law."
     return frozenset(c.code for c in circumstances().values() if c.effect)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #f1837d79
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #af191a6a
 GRAVE = {"recidivist", "surrender", "accessory", "major_merit"}
 
 def circumstance_severity(f, law):
     "S3 where recidivism, surrender, a lesser part or great merit is in question, else S2."
-    rows = zip(to_lists(f.claimed), to_lists(f.accepted))
+    rows = zip(to_lists(f.claimed), to_lists(f.accepted), strict=True)
     return pd.Series([3 if GRAVE & (set(a or []) ^ set(b or [])) else 2 for a, b in rows], index=f.index)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #ced0b86c
@@ -197,7 +196,7 @@ def above_recommendation(f, law, choice):
 def months_below(f, law): return f.rec_low.astype(FLOAT) - sentence_months(f)
 def months_above(f, law): return sentence_months(f) - f.rec_high.astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #d851e0e2
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #08f53821
 def charge_was_changed(f, law):
     "The court convicted of another charge than the recommendation was made for. 判决罪名与建议罪名不同。"
     return _compared(f, lambda claimed, judged: claimed != judged)
@@ -219,7 +218,7 @@ def _new_circumstances(f, wanted):
         if accepted is None: return None
         found = set(accepted) & wanted
         return False if not found else None if claimed is None else bool(found - set(claimed))
-    return pd.Series([new(a, b) for a, b in zip(to_lists(f.claimed), to_lists(f.accepted))], index=f.index, dtype=BOOL)
+    return pd.Series([new(a, b) for a, b in zip(to_lists(f.claimed), to_lists(f.accepted), strict=True)], index=f.index, dtype=BOOL)
 
 def plea_withdrawn(f, law):
     "The plea of guilt was withdrawn at trial. 被告人当庭翻供、不再认罪认罚。"
@@ -260,13 +259,13 @@ def held_for_a_term(f):
     "Sentenced to a term that could have been suspended."
     return convicted_first(f) & one_of(f.principal_penalty, ["fixed", "detention"])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #131f3101
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #2ed7637f
 def overridden_without_notice(f, law, said):
     "In a plea case the recommendation was not followed and the prosecutor was not invited to adjust it. 认罪认罚案件未建议调整即改变量刑建议。"
     rules = ["JUDGE_R05", "JUDGE_R06", "JUDGE_R07", "JUDGE_R08"]
     hit = (said[rules] == "hit").any(axis=1)
     open_ = (said[rules] == "cannot_tell").any(axis=1) & ~hit
-    departed = pd.Series([None if o else bool(h) for h, o in zip(hit, open_)], index=f.index, dtype=BOOL)
+    departed = pd.Series([None if o else bool(h) for h, o in zip(hit, open_, strict=True)], index=f.index, dtype=BOOL)
     silent = f.court_adjust_notice_date.isna().astype(BOOL)
     silent = silent.where(~silent | known_absent(~f.claimed_in_judgment), pd.NA)    # what is known from the judgment alone does not tell of notices
     return departed & silent & (f.rec_version == 1)
