@@ -41,8 +41,10 @@ class Outbox(IOPubThread):
         if self.busy: self.interrupted = True
         else: signal.default_int_handler(number, frame)
 
-# %% ../../notebooks/work/shell.ipynb #0c48e0b4
-def schedule(self, f): f()
+# %% ../../notebooks/work/shell.ipynb #b0cd1629
+def schedule(self, f):
+    "Run `f` now: there is no loop to hand it to. 立即执行"
+    f()
 
 def call_later(self, delay: float, f):
     "Call `f` from the clock's thread after `delay` seconds. 延时发送"

@@ -43,11 +43,12 @@ def read_frame(sock: socket.socket) -> list[bytes] | None:
     parts = [exactly(sock, n) for (n,) in struct.iter_unpack("<Q", lengths)]
     return None if None in parts else parts
 
-# %% ../../notebooks/work/warm.ipynb #85ab1856
+# %% ../../notebooks/work/warm.ipynb #b443db3c
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMEXPR_MAX_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PRELOAD = ("numpy", "pandas", "pyarrow", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "duckdb", "ibis", "ibis.backends.duckdb", "scipy.stats",
            "pandas.io.formats.style", "pandas.io.formats.html", "matplotlib", "matplotlib.pyplot", "matplotlib.font_manager", "matplotlib.backends.backend_agg", "statsmodels.api", "pandera.pandas")
-KERNEL = ("papermill", "tqdm", "nbformat", "nbclient", "comm", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.kernelspec", "encodings.unicode_escape", "IPython.core.completer", "IPython.core.debugger", "IPython.extensions.storemagic", "pdb", "IPython.core.tips", "tornado.platform.asyncio",
+KERNEL = ("papermill", "tqdm", "nbformat", "nbclient", "comm", "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.kernelspec", "encodings.unicode_escape",
+          "IPython.core.completer", "IPython.core.debugger", "IPython.extensions.storemagic", "pdb", "IPython.core.tips", "tornado.platform.asyncio",
           "ipywidgets", "matplotlib_inline.config", "IPython.core.pylabtools", "supervise_lib.work.shell", "supervise_lib.work.kernels")
 
 def threads() -> int:
