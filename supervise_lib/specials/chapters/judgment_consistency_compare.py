@@ -173,7 +173,7 @@ def circumstance_severity(f, law):
     rows = zip(to_lists(f.claimed), to_lists(f.accepted), strict=True)
     return pd.Series([3 if GRAVE & (set(a or []) ^ set(b or [])) else 2 for a, b in rows], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #ced0b86c
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #af3ccc8c
 TERMS = ["fixed", "detention", "control"]
 
 def comparable(f):
@@ -193,8 +193,12 @@ def above_recommendation(f, law, choice):
     "The sentence is above the recommended range. 判处刑期高于量刑建议幅度。"
     return (sentence_months(f) > f.rec_high.astype(FLOAT) + choice.rec_tol_months).where(same_scale(f), pd.NA)
 
-def months_below(f, law): return f.rec_low.astype(FLOAT) - sentence_months(f)
-def months_above(f, law): return sentence_months(f) - f.rec_high.astype(FLOAT)
+def months_below(f, law):
+    "Months by which the sentence lies below the recommended range."
+    return f.rec_low.astype(FLOAT) - sentence_months(f)
+def months_above(f, law):
+    "Months by which the sentence lies above the recommended range."
+    return sentence_months(f) - f.rec_high.astype(FLOAT)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #08f53821
 def charge_was_changed(f, law):
@@ -226,14 +230,16 @@ def plea_withdrawn(f, law):
     silent = f.is_plea.isna() & f.is_plea_accepted.fillna(True) & ~f.says_plea_withdrawn          # neither a plea nor its withdrawal is told
     return told.where(~silent.fillna(False), False)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #19d23984
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a48c8c90
 def _gap_severity(gap, base, f, choice):
     "S3 in a plea case without notice to adjust, where the gap reaches six months or a quarter; else S2."
     wide = (gap >= choice.rec_gap_months) | (gap >= choice.rec_gap_share * base)
     serious = known_absent(f.is_plea) & f.court_adjust_notice_date.isna() & known_absent(wide)
     return pd.Series([3 if s else 2 for s in serious], index=f.index)
 
-def below_severity(f, law, choice): return _gap_severity(months_below(f, law), f.rec_low.astype(FLOAT), f, choice)
+def below_severity(f, law, choice):
+    "S3 in a plea case without notice to adjust, where the gap is wide; else S2."
+    return _gap_severity(months_below(f, law), f.rec_low.astype(FLOAT), f, choice)
 def above_severity(f, law):
     "S3 in a plea case without notice to adjust, else S2."
     return pd.Series([3 if s else 2 for s in known_absent(f.is_plea) & f.court_adjust_notice_date.isna()], index=f.index)

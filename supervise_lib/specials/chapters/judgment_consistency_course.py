@@ -133,7 +133,7 @@ def known_person(f):
     "Convicted, and known by a valid identity number."
     return convicted(f) & f.person_id_no.str.startswith("P")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #41ab7595
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #c5580d48
 def trial_due(f, law):
     "Last day of the longest trial limit that could apply. 审理期限届满日"
     start = f.court_accept_date.where(f.delay_to.isna(), f.delay_to)
@@ -169,6 +169,7 @@ def is_extended(f):
     "Was more time approved? Without any extension on record: no."
     return has(f.extension_kinds, "trial_3m").fillna(False)
 
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #ca95ed3f
 def out_of_time(f, law):
     "The judgment was given after the trial limit or served late. 超过审理期限宣判或者逾期送达。"
     stopped = days_between(f.suspend_from, f.suspend_to).astype(FLOAT).fillna(0)

@@ -108,13 +108,14 @@ def outside_kind(c, law):
 
 KINDS = (("fixed", "penalty_fixed_min_months", "penalty_fixed_max_months"), ("detention", "penalty_detention_min_months", "penalty_detention_max_months"), ("control", "penalty_control_min_months", "penalty_control_max_months"))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #ce470772
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #a36ebd41
 def mitigated_too_far(f, law):
     "The sentence was mitigated by more than one band. 减轻处罚跨越两个以上量刑幅度。"
     c, book = charge_rows(f, law), Bands(law=law)
     short = book.principal_outside(book.one_band_below(**asked(c)), c["penalty"], c["months_order"])["below"]
     lowest = (book.rank(book.band_of(**asked(c))) == 1)
-    return any_of(short & ~lowest & has(c["accepted"], *codes_with("M")), f.index)
+    at_all = book.principal_outside(allowed(f, law), c["penalty"], c["months_order"])["below"]    # what is inside every band was not mitigated
+    return any_of(short & at_all & ~lowest & has(c["accepted"], *codes_with("M")), f.index)
 
 def may_be_exempted(f, law):
     "A circumstance was accepted that allows exemption from punishment. 具有可以免除处罚的情节。"
@@ -194,7 +195,7 @@ def is_barred_probation(f, law):
     "Probation, after the bar for recidivists and ringleaders was written as it stands."
     return is_probation(f) & in_force(law, "no_probation_recid", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #b366c905
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #8d8b309f
 def probation_not_allowed(f, law):
     "Probation for a term above the limit or for another kind of penalty. 对超过法定刑期或者其他刑种适用缓刑。"
     limit = law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
@@ -216,7 +217,9 @@ def is_probation(f):
     "Convicted with probation."
     return convicted(f) & f.is_suspended
 
-def term_limit_margin(f, law): return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
+def term_limit_margin(f, law):
+    "Months by which the term lies above the limit for probation."
+    return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #c6ae0d77
 def must_have_probation(f, law):
