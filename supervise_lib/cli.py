@@ -112,7 +112,7 @@ def _batch(jobs, outputs, workers, timeout, whole=None, force=False, runner=None
     console.print(f"{c['done']} done, {c['skipped']} skipped, {c['failed']} failed in {record['seconds']} s · {outputs / 'index.html'}", highlight=False)
     return record
 
-# %% ../notebooks/cli.ipynb #f50b5929
+# %% ../notebooks/cli.ipynb #b1015e0e
 @app.command()
 def run(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], region: Region = None, as_of: AsOf = None, lang: Lang = None, choice: ChoiceOption = None,
         lake: LakeAt = None, outputs: Outputs = None, timeout: Annotated[float | None, typer.Option(help="Seconds per cell. 单元超时")] = None):
@@ -140,6 +140,7 @@ def batch(special: Annotated[list[str] | None, typer.Option("--special", "-s", h
     record = _batch(jobs, s.outputs, workers, timeout, run_timeout, force, _runner(scheduler or s.scheduler))
     raise typer.Exit(1 if record["counts"]["failed"] else 0)
 
+# %% ../notebooks/cli.ipynb #2c14d183
 def _jobs(s, special, region, as_of, lang, below, plan_name, resume):
     "The jobs that were asked for: a batch to go on with, a plan by name, or specials × regions."
     from supervise_lib.model.special import special_names

@@ -120,7 +120,7 @@ def people(s: Source, p: Parts) -> list[Person]:
     for a, b in zip(found, found[1:], strict=False): a.part = Part(a.part.start, b.part.start)
     return [_details(s, x) for x in found]
 
-# %% ../../notebooks/data/papers_heading.ipynb #8444cb1a
+# %% ../../notebooks/data/papers_heading.ipynb #86fc85cb
 @dataclass(slots=True)
 class Accusation:
     "A charge the prosecution laid, with the names it was laid against (empty: all). 指控罪名"
@@ -149,6 +149,7 @@ def _in_sentence(s, a, b, names):
         else: at = m.end()
     return found or _after_names(s, a, b, names)
 
+# %% ../../notebooks/data/papers_heading.ipynb #fec69b44
 _listed = re.compile(r"(?:指控|起诉)(?:的)?罪名[：:]?(?:为)?")
 
 def _in_table(s, p, names):

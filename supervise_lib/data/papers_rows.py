@@ -128,7 +128,7 @@ def _circumstance_rows(doc, circumstances, base, finding=True):
             rows.setdefault(c.code, base | dict(circumstance=c.code, **({"finding": c.finding} if finding else {}), charge_code=None, quote=doc.quote(c.text)))
     return list(rows.values())
 
-# %% ../../notebooks/data/papers_rows.ipynb #910c7230
+# %% ../../notebooks/data/papers_rows.ipynb #8b76e3a7
 def own_number(doc_id: str) -> str:
     "A number that is good for one document only, where it does not tell the real one. 文书内部编号"
     return f"doc:{doc_id}"
@@ -146,6 +146,7 @@ def _announced(doc, tables, ids, doc_no, when, court_name, region, doc_id):
         tables["indictment_circumstances"] += _circumstance_rows(doc, d.claimed, key, finding=False)
         if d.recommendation: tables["sentencing_recommendations"].append(_recommended(d, doc_no, ids[d.name], when, region))
 
+# %% ../../notebooks/data/papers_rows.ipynb #6f3b2c90
 def _whole(t, up=False):
     "Whole months of a bound: down for the low one, up for the high one."
     return None if t is None else t.years * 12 + t.months + (1 if up and t.days else 0)
@@ -161,7 +162,7 @@ def _recommended(d, doc_no, person, when, region):
                 rec_probation_months=_whole(r.probation[0]) if r.probation and r.probation[0] == r.probation[1] else None,
                 rec_fine_min_yuan=_money(r.fine[0]) if r.fine else None, rec_fine_max_yuan=_money(r.fine[1]) if r.fine else None, region_code=region)
 
-# %% ../../notebooks/data/papers_rows.ipynb #58dea4cc
+# %% ../../notebooks/data/papers_rows.ipynb #13a39bd8
 _PROCEDURE = {"second": "second", "retrial": "retrial"}
 
 def judgment_rows(judgment: Judgment, doc_id: str | None = None, region_code: str | None = None) -> dict[str, list[dict]]:
@@ -188,6 +189,7 @@ def judgment_rows(judgment: Judgment, doc_id: str | None = None, region_code: st
     tables["paper_fields"] = papers.rows
     return dict(tables)
 
+# %% ../../notebooks/data/papers_rows.ipynb #561c6810
 def _persons(doc, tables, ids, region):
     for d in doc.defendants:
         p = d.person

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['PLAN', 'THREADS', 'PRELOAD', 'plan', 'spread', 'read_plan', 'reasons', 'run_jobs', 'batch_id', 'unfinished', 'batch']
 
-# %% ../../notebooks/work/batch.ipynb #f4617972
+# %% ../../notebooks/work/batch.ipynb #01d2164c
 import datetime as dt, itertools, json, multiprocessing, os, time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 import yaml
 from ..data.regions import within
@@ -57,9 +58,9 @@ def reasons(jobs: list[Job], outputs: Path, force: bool = False) -> dict[Job, li
     now = Now()
     return {job: changes(job, outputs, now) for job in jobs}
 
-# %% ../../notebooks/work/batch.ipynb #9dbf24da
+# %% ../../notebooks/work/batch.ipynb #b23ea6d5
 THREADS = {k: "1" for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS")}
-PRELOAD = ("papermill", "statsmodels.api", "supervise_lib.work.preload")
+PRELOAD = ("papermill", "statsmodels.api", *sorted(e.value for e in entry_points(group="supervise_lib.preload")))
 
 def _alone(): os.environ.update(THREADS)
 

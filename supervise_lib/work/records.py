@@ -71,7 +71,7 @@ def reference_hash(tables=()) -> str:
     files = sorted({*(p for pattern in REFERENCE for p in params.glob(pattern)), *(params / "tables" / f"{t}.yaml" for t in tables)})
     return _reference(tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
 
-# %% ../../notebooks/work/records.ipynb #51d3f94a
+# %% ../../notebooks/work/records.ipynb #32059363
 @contextmanager
 def atomic_folder(target: Path):
     "A staging folder that takes the place of `target` when the block ends without error, and vanishes otherwise. 原子写入目录"
@@ -98,6 +98,7 @@ def _hold(folder: Path) -> int | None:
     try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return handle
     except OSError: os.close(handle)
 
+# %% ../../notebooks/work/records.ipynb #f6e667e5
 def replace_folder(staging: Path, target: Path):
     "Put `staging` where `target` is; two writers take turns. 替换目录"
     staging.chmod(0o755)
