@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'REFERENCE', 'WATCHED', 'digest', 'modules_used', 'code_hash', 'reference_hash', 'atomic_folder',
-           'replace_folder', 'locked', 'write_atomic', 'versions']
+           'replace_folder', 'locked', 'left_behind', 'sweep', 'write_atomic', 'versions']
 
 # %% ../../notebooks/work/records.ipynb #2a8bade0
 import ast, hashlib, importlib.metadata, json, os, platform, shutil, tempfile
@@ -98,15 +98,18 @@ def _hold(folder: Path) -> int | None:
     try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return handle
     except OSError: os.close(handle)
 
-# %% ../../notebooks/work/records.ipynb #f6e667e5
+# %% ../../notebooks/work/records.ipynb #e2a4afaa
 def replace_folder(staging: Path, target: Path):
     "Put `staging` where `target` is; two writers take turns. 替换目录"
     staging.chmod(0o755)
     with locked(target):
         old = target.with_name(f".{target.name}.{os.getpid()}.old") if target.exists() else None
         if old: os.replace(target, old)
-        os.replace(staging, target)
-    if old: shutil.rmtree(old, ignore_errors=True)
+        try: os.replace(staging, target)
+        except OSError:
+            if old: os.replace(old, target)
+            raise
+        if old: shutil.rmtree(old, ignore_errors=True)
 
 @contextmanager
 def locked(target: Path, suffix: str = ".lock"):
@@ -118,11 +121,33 @@ def locked(target: Path, suffix: str = ".lock"):
         finally:
             if fcntl: fcntl.flock(f, fcntl.LOCK_UN)
 
-# %% ../../notebooks/work/records.ipynb #48b116e3
+# %% ../../notebooks/work/records.ipynb #f79a48e8
+def left_behind(folder: Path) -> list[Path]:
+    "Staging folders in `folder` whose process is gone. 中断后遗留的目录"
+    return [p for p in sorted(folder.glob(".*.partial")) if p.is_dir() and not _held(p)]
+
+def _held(folder: Path) -> bool:
+    "Is a process at work in this staging folder?"
+    if not fcntl: return True
+    try: held = _hold(folder)
+    except FileNotFoundError: return False
+    if held is not None: os.close(held)
+    return held is None
+
+def sweep(folder: Path):
+    "Remove what killed processes left in `folder`, and put back results that stood aside. 清理中断遗留"
+    for left in [*left_behind(folder), *folder.glob(".*.old")]:
+        target = folder / left.name[1:].rsplit(".", 2)[0]
+        with locked(target):
+            if left.suffix == ".partial" and _held(left): continue
+            if left.suffix == ".old" and left.exists() and not target.exists(): os.replace(left, target)
+            else: shutil.rmtree(left, ignore_errors=True)
+
+# %% ../../notebooks/work/records.ipynb #5223330c
 def write_atomic(path: Path, text: str):
     "Write a text file so that it is old or new, never half. 原子写入文件"
     path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as f: f.write(text); f.flush(); os.fsync(f.fileno())
         os.chmod(temporary, 0o644); os.replace(temporary, path)
