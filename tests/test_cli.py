@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from supervise_lib import cli
 from supervise_lib.data.lake import Lake
+from supervise_lib.work.run import Run
 
 SPECIAL, COUNTY, DAY = "judgment_consistency", "340124", "2023-12-31"
 AT = ["--as-of", DAY]
@@ -30,6 +31,18 @@ def supervise(demo, tmp_path, monkeypatch, capfd, chinese):
         said = capfd.readouterr()
         return ended.value.code or 0, said.out + said.err
     return call
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    "A workbench with a template of its own: no figures, and a failure in one county with a message that would be markup."
+    home = tmp_path / "home"; (home / "templates").mkdir(parents=True); (home / "settings.ini").write_text("[workbench]\n")
+    cells = [("region: str = None\nas_of: str = None\nlang: str = None\nchoices: dict = None\n", ["parameters"]), ("assert region != '340102', '[red]<script>alert(1)</script>'", []),
+             (f"from supervise_lib.work.run import Run\nRun('{SPECIAL}', region, as_of, choices=choices, lang=lang).save()", [])]
+    cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {"tags": tags}, "source": s, "outputs": [], "execution_count": None} for i, (s, tags) in enumerate(cells)]
+    template = {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+    (home / "templates" / f"{SPECIAL}.ipynb").write_text(json.dumps(template), encoding="utf-8")
+    monkeypatch.setenv("SUPERVISE_HOME", str(home))
 
 
 def files(folder): return sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*")) if Path(folder).exists() else []
@@ -81,10 +94,10 @@ def test_an_empty_lake_is_named(supervise, tmp_path):
 
 # ---- run, batch, why
 
-def test_run_and_batch(supervise, tmp_path):
-    out = tmp_path / "outputs"
+def test_run_and_batch(supervise, tmp_path, home):
+    out = tmp_path / "outputs"; before = files(tmp_path)
     code, said = supervise("batch", "-s", SPECIAL, "-r", COUNTY, "-r", "340102", *AT, "--dry-run")
-    assert code == 0 and said.count(f"run  {SPECIAL} ") == 2 and "not run yet" in said and "2 to run, 0 to skip" in said and files(tmp_path) == []
+    assert code == 0 and said.count(f"run  {SPECIAL} ") == 2 and "not run yet" in said and "2 to run, 0 to skip" in said and files(tmp_path) == before
     code, said = supervise("run", SPECIAL, "-r", COUNTY, *AT, "--choice", "rec_gap_months=7")
     assert code == 0, said
     assert "1 done, 0 skipped, 0 failed" in said and str(out / "index.html") in said
@@ -97,15 +110,7 @@ def test_run_and_batch(supervise, tmp_path):
     assert code == 0 and "choices" in said and "1 to run, 0 to skip" in said and files(out) == before
 
 
-def test_one_failing_run_stops_no_other_and_is_told(supervise, tmp_path, monkeypatch):
-    "A template that fails in one county, with a message that would be markup."
-    home = tmp_path / "home"; (home / "templates").mkdir(parents=True); (home / "settings.ini").write_text("[workbench]\n")
-    cells = [("region: str = None\nas_of: str = None\nlang: str = None\nchoices: dict = None\n", ["parameters"]), ("assert region != '340102', '[red]<script>alert(1)</script>'", []),
-             (f"from supervise_lib.work.run import Run\nRun('{SPECIAL}', region, as_of, lang=lang).save()", [])]
-    cells = [{"cell_type": "code", "id": f"c{i}", "metadata": {"tags": tags}, "source": s, "outputs": [], "execution_count": None} for i, (s, tags) in enumerate(cells)]
-    template = {"cells": cells, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}
-    (home / "templates" / f"{SPECIAL}.ipynb").write_text(json.dumps(template), encoding="utf-8")
-    monkeypatch.setenv("SUPERVISE_HOME", str(home))
+def test_one_failing_run_stops_no_other_and_is_told(supervise, tmp_path, home):
     code, said = supervise("batch", "-s", SPECIAL, "-r", "340102", "-r", COUNTY, *AT, "-j", "2")
     out = tmp_path / "outputs"
     assert code == 1 and "1 done, 0 skipped, 1 failed" in said and "AssertionError: [red]<script>alert(1)</script>" in said
@@ -118,14 +123,17 @@ def test_one_failing_run_stops_no_other_and_is_told(supervise, tmp_path, monkeyp
     assert f"skip {SPECIAL} {COUNTY}" in said and f"run  {SPECIAL} 340102" in said
 
 
-def test_why(supervise, province):
-    lead = province.leads.iloc[0]
-    code, said = supervise("why", SPECIAL, lead["region_code"], f"{lead['case_no']},{lead['person_id_no']}", *AT)
+def test_why(supervise, demo):
+    run = Run(SPECIAL, COUNTY, DAY, lake=demo.lake, lang="zh"); lead = run.leads.iloc[0]
+    code, said = supervise("why", SPECIAL, COUNTY, f"{lead['case_no']},{lead['person_id_no']}", *AT)
     assert code == 0 and f"case_no={lead['case_no']}" in said and all(f"[命中] {rule}" in said for rule in lead["hits"].split(";"))
-    code, english = supervise("why", SPECIAL, "340000", lead["lead_no"], *AT, "--lang", "en")
-    assert code == 0 and all(f"[hit] {rule}" in english for rule in lead["hits"].split(";")) and english.count("\n[") == len(province.special.rules)
-    counts = province.frame["case_no"].value_counts()
-    code, said = supervise("why", SPECIAL, "340000", counts.index[0], *AT)
+    code, english = supervise("why", SPECIAL, COUNTY, lead["lead_no"], *AT, "--lang", "en")
+    assert code == 0 and all(f"[hit] {rule}" in english for rule in lead["hits"].split(";")) and english.count("\n[") == len(run.special.rules)
+
+
+def test_why_of_a_case_with_several_defendants_asks_which(supervise, province):
+    case = province.frame["case_no"].value_counts().index[0]
+    code, said = supervise("why", SPECIAL, province.frame.loc[province.frame["case_no"] == case, "region_code"].iloc[0], case, *AT)
     assert code == 2 and "give the whole key" in said
 
 
