@@ -59,16 +59,16 @@ def code_hash(special: str, template_imports=()) -> str:
     "Hash of the sources of all modules a run of `special` uses. 代码散列"
     return digest([(m, digest(_module_path(m))) for m in modules_used(special, template_imports)])
 
-# %% ../../notebooks/work/records.ipynb #3802f86f
-REFERENCE = ("bands/*.yaml", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
+# %% ../../notebooks/work/records.ipynb #dd347280
+REFERENCE = ("bands/", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
 
 @cache
 def _reference(stamp: tuple) -> str: return digest([digest(Path(path)) for path, *_ in stamp])
 
 def reference_hash(tables=()) -> str:
     "Hash of the reference data and of the contracts of `tables`. 参考数据散列"
-    params = resource("params")
-    files = sorted({*(p for pattern in REFERENCE for p in params.glob(pattern)), *(params / "tables" / f"{t}.yaml" for t in tables)})
+    found = lambda name: sorted(resource(f"params/{name}").glob("*.yaml")) if name.endswith("/") else [resource(f"params/{name}")]
+    files = sorted(p for name in dict.fromkeys((*REFERENCE, *(f"tables/{t}.yaml" for t in tables))) for p in found(name))
     return _reference(tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
 
 # %% ../../notebooks/work/records.ipynb #32059363
