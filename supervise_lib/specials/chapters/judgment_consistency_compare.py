@@ -145,20 +145,21 @@ def several_defendants(f, law):
     "There are several defendants, whose amounts may be counted separately. 共同犯罪中各被告人数额可能分别认定。"
     return unless(pd.Series([None if c is None else len(c) > 1 for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a1998df0
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #359c3986
 LATER = ("merit", "major_merit", "plea", "reconciled")    # may arise between indictment and judgment
 
 def circumstance_differs(f, law):
     "A statutory circumstance was added or denied by the court. 判决增加认定或者不认定起诉书载明的法定情节。"
-    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), f.claimed_in_judgment.fillna(True), strict=True)
+    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), to_lists(f.recited), f.claimed_in_judgment.fillna(True), strict=True)
     return pd.Series([_differ(*r) for r in rows], index=f.index, dtype=BOOL)
 
-def _differ(claimed, accepted, rejected, partly_told):
+def _differ(claimed, accepted, rejected, recited, partly_told):
     "Do claimed and accepted statutory circumstances differ? Unknown where one side was not told and nothing was rejected."
     if claimed is None or accepted is None: return None
     if partly_told: return True if set(claimed) & set(rejected or []) & statutory() else None
     claimed, accepted, rejected = ({x for x in v or [] if x in statutory()} - set(LATER) for v in (claimed, accepted, rejected))
     contained = {"confession"} if "surrender" in claimed | accepted else set()
+    contained |= set(recited or []) & accepted      # the judgment itself recites that the prosecution claimed it: then the list of the indictment is short
     return bool((claimed & rejected | claimed - accepted | accepted - claimed) - contained)
 
 def statutory() -> frozenset:
