@@ -2803,6 +2803,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'supervise_lib/work/records.py'),
                                             'supervise_lib.work.records._reference': ( 'work/records.html#_reference',
                                                                                        'supervise_lib/work/records.py'),
+                                            'supervise_lib.work.records._source_hash': ( 'work/records.html#_source_hash',
+                                                                                         'supervise_lib/work/records.py'),
                                             'supervise_lib.work.records._stage': ( 'work/records.html#_stage',
                                                                                    'supervise_lib/work/records.py'),
                                             'supervise_lib.work.records.atomic_folder': ( 'work/records.html#atomic_folder',

@@ -6,7 +6,7 @@
 __all__ = ['PLAN', 'THREADS', 'PRELOAD', 'plan', 'spread', 'read_plan', 'reasons', 'failure', 'run_jobs', 'batch_id',
            'unfinished', 'batch', 'tidy']
 
-# %% ../../notebooks/work/batch.ipynb #3b4a56a9
+# %% ../../notebooks/work/batch.ipynb #4ef98125
 import datetime as dt, itertools, json, multiprocessing, os, time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,6 +22,7 @@ from .index import write_index
 from .pool import WarmPool, can_fork
 from .records import digest, sweep, write_atomic
 from .unchanged import Now, changes, execute_once
+from .warm import PRELOAD as warm_names
 
 # %% ../../notebooks/work/batch.ipynb #34893e20
 def plan(specials: Iterable[str], region_codes: Iterable[str], as_of: str, lang: str | None = None, choices: dict | None = None) -> list[Job]:
@@ -76,13 +77,13 @@ def failure(outputs: Path, job: Job, error: Exception, whole: float | None = Non
     late = whole is not None and isinstance(error, TimeoutError)
     return keep_killed(Path(outputs), job, f"TimeoutError: the run took longer than {whole:g} s 运行超时" if late else f"{type(error).__name__}: {error}")
 
-# %% ../../notebooks/work/batch.ipynb #05ebb1b5
+# %% ../../notebooks/work/batch.ipynb #cfbc7342
 def run_jobs(jobs: list[Job], outputs: Path | None = None, workers: int | None = None, timeout: float | None = None, whole: float | None = None, told=lambda done, n, total: None, warm: bool = True, begun: float | None = None) -> list[Done]:
     "Execute jobs in parallel; `timeout` seconds per cell, `whole` per run; `told` hears of each as it ends. 并行执行"
     outputs, workers = Path(outputs or settings().outputs), min(workers or settings().workers or os.cpu_count() or 1, max(len(jobs), 1))
     if not jobs: return []
     found, begun = [], begun or time.time()
-    pool = WarmPool(workers, PRELOAD) if warm and can_fork() else ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_alone)
+    pool = WarmPool(workers, (*warm_names, *PRELOAD)) if warm and can_fork() else ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_alone)
     with pool:
         waiting = {_submit(pool, job, outputs, timeout, begun, whole): job for job in jobs}
         for future in as_completed(waiting):

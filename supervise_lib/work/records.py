@@ -40,7 +40,7 @@ def _module_imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.Import): found |= {a.name for a in node.names}
     return tuple(sorted(m for m in found if m.startswith("supervise_lib.") and _module_path(m)))
 
-# %% ../../notebooks/work/records.ipynb #000eb8a0
+# %% ../../notebooks/work/records.ipynb #b29b461c
 def _module_path(module: str) -> Path | None:
     "The file of a module of this package."
     base = PACKAGE.joinpath(*module.split(".")[1:])
@@ -57,7 +57,10 @@ def modules_used(special: str, template_imports=()) -> tuple[str, ...]:
 
 def code_hash(special: str, template_imports=()) -> str:
     "Hash of the sources of all modules a run of `special` uses. 代码散列"
-    return digest([(m, digest(_module_path(m))) for m in modules_used(special, template_imports)])
+    return digest([(m, _source_hash(p := _module_path(m), p.stat().st_mtime_ns, p.stat().st_size)) for m in modules_used(special, template_imports)])
+
+@cache
+def _source_hash(path: Path, changed: int, size: int) -> str: return digest(path)
 
 # %% ../../notebooks/work/records.ipynb #dd347280
 REFERENCE = ("bands/", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
