@@ -57,7 +57,8 @@ def thick(nb):
     marked = [c for c in nb["cells"] if "parameters" in tags(c)]
     if len(marked) != 1: out.append(f"{len(marked)} cells are tagged parameters, must be one")
     for c in marked:
-        defaults = {n.targets[0].id: n.value for n in ast.parse(source(c)).body if isinstance(n, ast.Assign)}
+        named = [((n.target if isinstance(n, ast.AnnAssign) else n.targets[0]).id, n.value) for n in ast.parse(source(c)).body if isinstance(n, (ast.Assign, ast.AnnAssign))]
+        defaults = dict(named)
         for name in ("region", "as_of"):
             if name not in defaults or getattr(defaults[name], "value", "") is not None: out.append(f"parameters cell lacks {name} = None")
         if len(defaults) != sum("=" in line.partition("#")[0] for line in source(c).splitlines()): out.append("parameters cell: one assignment on each line")

@@ -76,7 +76,7 @@ def test_entry_points_load(installed):
 def test_installed_command_knows_what_the_readme_promises(installed):
     said = installed("-m", "supervise_lib.cli", "--help")
     promised = set(re.findall(r"`?supervise ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert {"ingest", "batch", "reveal", "new"} <= promised
+    assert {"ingest", "run", "why", "batch", "verify", "papers", "reveal"} <= promised
     assert [name for name in sorted(promised | {"demo"}) if not re.search(rf"\b{name}\b", said)] == []
 
 

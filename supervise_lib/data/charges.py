@@ -85,25 +85,27 @@ def same_charge(a: str | None, b: str | None) -> bool | None:
     a, b = charge_code(a), charge_code(b)
     return None if a is None or b is None else a == b
 
-# %% ../../notebooks/data/charges.ipynb #dcdbe8ae
+# %% ../../notebooks/data/charges.ipynb #7f079d6d
 @lru_cache(1)
 def _by_start():
-    "Known spellings as documents print them, by their first two characters, longest first."
+    "Known spellings as documents print them, by their first two characters, as one pattern each that tries the longest first."
     with open(resource("params/charges.yaml"), encoding="utf-8") as f: listed = yaml.safe_load(f)["charges"]
     forms = [f for code, c in listed.items() for f in [code, *c.get("form", []), *(x for w in c.get("formerly", []) for x in [w["name"], *w.get("form", [])])]]
     found = defaultdict(set)
     for form in forms:
         for name in _spellings(form): found[name[:2]].update({name, name.replace("（边）", ""), name.replace("（", "(").replace("）", ")"), name.replace("标准的", "标准")})
-    return {k: sorted(v, key=len, reverse=True) for k, v in found.items()}
+    return {k: re.compile("|".join(map(re.escape, sorted(v, key=len, reverse=True)))) for k, v in found.items()}
 
 _joint = re.compile(r"罪?(?:[、，,；;]|以及|[和及与])?(?:犯有?|涉嫌)?")
 _unknown = re.compile(r"[一-龥（）()、]{2,30}?罪")
 _not_a_name = re.compile(r"被告|人民|检察|法院|判处|指控|公诉|事实|起诉|数罪|本罪|之罪|该罪|犯罪|其罪|两罪|二罪|此罪|有罪|同种|[于以在的]|移送|罪名|犯(?!罪)|某")
 
-# %% ../../notebooks/data/charges.ipynb #8d9d4306
+# %% ../../notebooks/data/charges.ipynb #de52e6dc
 def _longest(text, at):
     "The longest known name that starts at `at`, or None."
-    return next((n for n in _by_start().get(text[at:at + 2], ()) if text.startswith(n, at)), None)
+    names = _by_start().get(text[at:at + 2])
+    m = names and names.match(text, at)
+    return m[0] if m else None
 
 def charges_at(text: str, at: int, known_only: bool = False) -> list[tuple[str, int, int]]:
     "The list of charges that starts at `at`: name with 罪, start, end; empty where none starts there. 罪名列举"

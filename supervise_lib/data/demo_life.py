@@ -13,7 +13,7 @@ from .demo_cases import (DAY, Advice, Case, Crime, Defendant, Held, Sentence, ca
                                            probation_period, sentence_kind, served_days, term_end, usual_fine)
 from .demo_world import Dice, Person, Place, World, figures, someone
 
-# %% ../../notebooks/data/demo_life.ipynb #ab03898f
+# %% ../../notebooks/data/demo_life.ipynb #0a91f25e
 def draw_place(world: World, dice: Dice) -> Place:
     "A county, the populous ones more often."
     by_code = {p.code: p for p in world.places}
@@ -27,7 +27,9 @@ def draw_path(dice: Dice, crime: Crime) -> str:
     kind = "heavy" if crime.band["from"] >= 36 else crime.charge if crime.charge in PATHS else "other"
     return dice.weighted(PATHS[kind])
 
-def draw_charge(dice: Dice) -> str: return dice.weighted({k: c["share"] for k, c in figures("charges").items()})
+def draw_charge(dice: Dice) -> str:
+    "The charge of one case, as often as the province sees it. 抽取罪名"
+    return dice.weighted({k: c["share"] for k, c in figures("charges").items()})
 
 def draw_procedure(dice: Dice, plea: bool, crime: Crime, several: bool, day: dt.date) -> str:
     "速裁 for small pleas, 简易 for others who admit, 普通 for the rest."

@@ -14,7 +14,7 @@ import datetime as dt
 from .demo_cases import DAY, GRADES, Case, Crime, Defendant
 from .demo_world import Dice, World, figures, person_name
 
-# %% ../../notebooks/data/demo_papers.ipynb #73d6969a
+# %% ../../notebooks/data/demo_papers.ipynb #1fd236a1
 DIGITS = "零一二三四五六七八九"
 
 def chinese(n: int) -> str:
@@ -27,15 +27,19 @@ def chinese(n: int) -> str:
         elif out: gap = True
     return out or "零"
 
-def day(x: dt.date) -> str: return f"{x.year}年{x.month}月{x.day}日"
+def day(x: dt.date) -> str:
+    "A day as this court writes it. 日期写法"
+    return f"{x.year}年{x.month}月{x.day}日"
 
-def signed(x: dt.date) -> str: return "".join("〇一二三四五六七八九"[int(c)] for c in str(x.year)) + f"年{chinese(x.month)}月{chinese(x.day)}日"
+def signed(x: dt.date) -> str:
+    "A day in Chinese numerals, as under a judgment. 落款日期"
+    return "".join("〇一二三四五六七八九"[int(c)] for c in str(x.year)) + f"年{chinese(x.month)}月{chinese(x.day)}日"
 
 def later(x: dt.date, before: dt.date) -> str:
     "A day named by the one before it, as in 同年4月8日."
     return f"同年{x.month}月{x.day}日" if x.year == before.year else day(x)
 
-# %% ../../notebooks/data/demo_papers.ipynb #0afcbea8
+# %% ../../notebooks/data/demo_papers.ipynb #35cdcea0
 PENALTIES = {"fixed": "有期徒刑", "detention": "拘役", "control": "管制"}
 
 def term(months: int, days: int = 0) -> str:
@@ -49,7 +53,9 @@ def fine_words(dice: Dice, yuan: int, hide: bool = False) -> str:
     x = "××" if hide else chinese(yuan) if kind == "chinese" else f"{yuan:,}" if kind == "comma" else str(yuan)
     return dice.weighted(figures("wordings")["fine"]).format(x=x)
 
-def say(dice: Dice, key: str, **fields) -> str: return dice.weighted(figures("wordings")[key]).format(**fields)
+def say(dice: Dice, key: str, **fields) -> str:
+    "One of the wordings of a thing, as often as courts use it. 选取措辞"
+    return dice.weighted(figures("wordings")[key]).format(**fields)
 
 # %% ../../notebooks/data/demo_papers.ipynb #445a4c61
 def prepare(world: World, dice: Dice, case: Case) -> None:
@@ -93,8 +99,10 @@ def elements(c: Crime, charge: str | None = None, band: dict | None = None, hide
     text = spec["elements"].format(words=words, comma="，" if words else "", drug=getattr(c, "drug", ""), grams=c.grams)
     return text.rstrip("，").replace("，，", "，")
 
-# %% ../../notebooks/data/demo_papers.ipynb #5e0123aa
-def shown_name(d: Defendant) -> str: return d.person.name[0] + "某某" if "name" in d.hide else d.person.name
+# %% ../../notebooks/data/demo_papers.ipynb #eef15295
+def shown_name(d: Defendant) -> str:
+    "A name as the judgment prints it, masked or not. 文书中的姓名"
+    return d.person.name[0] + "某某" if "name" in d.hide else d.person.name
 
 def custody_words(dice: Dice, case: Case, d: Defendant) -> str:
     "How the accused was held. 羁押经过"
@@ -291,7 +299,7 @@ def property_words(d: Defendant) -> list:
                     "forfeit": f"被告人{who}退缴的违法所得人民币{money}元予以没收，上缴国库。"}[kind])
     return out
 
-# %% ../../notebooks/data/demo_papers.ipynb #9972a247
+# %% ../../notebooks/data/demo_papers.ipynb #6c793d85
 def judgment(dice: Dice, case: Case) -> str:
     "A first-instance criminal judgment. 一审刑事判决书"
     people = [d for d in case.defendants if d.verdict not in ("omitted", "split", "withdrawn_one")]
@@ -310,6 +318,7 @@ def judgment(dice: Dice, case: Case) -> str:
     return "\n".join(b.strip() for b in blocks if b)
 
 def bench(dice, case):
+    "The judges who sign. 合议庭署名"
     names = [person_name(dice, dice.pick("MF")) for _ in range(3)]
     return [f"审判长{names[0]}", f"审判员{names[1]}", f"人民陪审员{names[2]}"] if case.procedure == "ordinary" else [f"审判员{names[0]}"]
 

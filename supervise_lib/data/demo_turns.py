@@ -24,7 +24,7 @@ from .demo_cases import DAY, Advice, Case, Sentence, commit, print_dates, probat
 from .demo_life import live, outlast, settle
 from .demo_world import Dice, World, figures, someone
 
-# %% ../../notebooks/data/demo_turns.ipynb #dfcc4406
+# %% ../../notebooks/data/demo_turns.ipynb #fca340e6
 def _months_on(day, n): return term_end(day, n) + DAY if n >= 0 else _back(day, -n)
 
 def _back(day, n):
@@ -32,19 +32,28 @@ def _back(day, n):
     m = day.year * 12 + day.month - 1 - n
     return dt.date(m // 12, m % 12 + 1, min(day.day, 28))
 
-def shift_printed(world, dice, case, d, by): d.printed = tuple(_months_on(x, n) if n else x for x, n in zip(d.printed, by, strict=True))
+def shift_printed(world, dice, case, d, by):
+    "End of the term printed a year late. 刑期止日年份写错，晚一年。"
+    d.printed = tuple(_months_on(x, n) if n else x for x, n in zip(d.printed, by, strict=True))
 
-def shift_days(world, dice, case, d, n): d.printed = d.printed[0], d.printed[1] + DAY * n
+def shift_days(world, dice, case, d, n):
+    "End one day late. 刑期止日晚一日。"
+    d.printed = d.printed[0], d.printed[1] + DAY * n
 
-def forget_deduction(world, dice, case, d, _): d.printed, d.deducted = (d.printed[0], term_end(d.printed[0], d.total.months, d.total.days)), None
+def forget_deduction(world, dice, case, d, _):
+    "Custody before bail not deducted. 取保候审前的羁押期间未折抵。"
+    d.printed, d.deducted = (d.printed[0], term_end(d.printed[0], d.total.months, d.total.days)), None
 
 def forget_admin(world, dice, case, d, _):
+    "Administrative detention for the same act not deducted. 同一行为的行政拘留未折抵。"
     start = next(h.start for h in d.held if h.kind == "detain")
     d.printed = start, term_end(start, d.total.months, d.total.days)
 
-def ignore_gap(world, dice, case, d, _): d.way, d.printed = "plain", (d.first_held, term_end(d.first_held, d.total.months, d.total.days))
+def ignore_gap(world, dice, case, d, _):
+    "Time at liberty counted as served. 取保候审期间被计入刑期。"
+    d.way, d.printed = "plain", (d.first_held, term_end(d.first_held, d.total.months, d.total.days))
 
-# %% ../../notebooks/data/demo_turns.ipynb #3fabd2a1
+# %% ../../notebooks/data/demo_turns.ipynb #4a1beab3
 def corrected(world, dice, case, d, by):
     "A slip, and the ruling that mends it."
     right = d.printed[1]
@@ -57,18 +66,24 @@ def untold_custody(world, dice, case, d, _):
     d.printed, d.hide = (d.printed[0], d.printed[1] - DAY * n), d.hide | {"custody", "custody_tables"}
     d.hide.add("no_deduction_text")
 
-def mask_dates(world, dice, case, d, _): d.hide.add("printed")
+def mask_dates(world, dice, case, d, _):
+    "Dates masked in the document. 刑期起止被隐去。"
+    d.hide.add("printed")
 
-# %% ../../notebooks/data/demo_turns.ipynb #a7ec22eb
+# %% ../../notebooks/data/demo_turns.ipynb #60b21a09
 def _new_charge(d, charge):
     "The court's other charge, with orders and fine kept as they fit it."
     c = d.crimes[0]
     c.found_charge = charge
     if figures("charges")[charge]["bands"][0]["fine"] == "none": c.sentence.fine = d.total.fine = None
 
-def recharge(world, dice, case, d, charge): _new_charge(d, charge)
+def recharge(world, dice, case, d, charge):
+    "Convicted of theft instead of fraud without a word. 未说明理由改变罪名。"
+    _new_charge(d, charge)
 
-def rename(world, dice, case, d, name): d.crimes[0].name = name
+def rename(world, dice, case, d, name):
+    "The same selective charge under a longer name. 选择性罪名表述不同。"
+    d.crimes[0].name = name
 
 def recharge_reasoned(world, dice, case, d, charge):
     "Both sides are heard and the court says why."
@@ -85,7 +100,9 @@ def amended_indictment(world, dice, case, d, charge):
     case.say["procedure"] = f"{case.place.procuratorate}于{{heard}}以变更起诉决定书，将指控被告人{d.person.name}犯{old}变更为{d.crimes[0].convicted}。"
     case.extra["amended"] = d.crimes[0].convicted
 
-def unknown_charge(world, dice, case, d, _): case.hide |= {"indicted_charge"}
+def unknown_charge(world, dice, case, d, _):
+    "The charge indicted is neither delivered nor told. 起诉罪名既未移送亦未载明。"
+    case.hide |= {"indicted_charge"}
 
 # %% ../../notebooks/data/demo_turns.ipynb #c2a051d6
 def split_crime(world, dice, case, d, charge):
@@ -122,7 +139,7 @@ def absorbed(world, dice, case, d, _):
     case.say["procedure"] = f"庭审中，公诉机关当庭变更起诉，将指控的{d.crimes[0].indicted}、{d.crimes[1].indicted}变更为以{d.crimes[0].indicted}一罪指控。"
     case.extra["amended"] = d.crimes[0].indicted
 
-# %% ../../notebooks/data/demo_turns.ipynb #eb84706e
+# %% ../../notebooks/data/demo_turns.ipynb #fb5eeb89
 def lower_amount(world, dice, case, d, amount):
     "The court finds less, enough to fall into the band below, and sentences there."
     c = d.crimes[0]
@@ -133,7 +150,9 @@ def lower_amount(world, dice, case, d, amount):
     d.total = Sentence("fixed", c.sentence.months, fine=10000)
     print_dates(d, case.days["announced"]); settle(d)
 
-def table_amount(world, dice, case, d, factor): d.crimes[0].table_amount = round(d.crimes[0].amount * factor, 4)
+def table_amount(world, dice, case, d, factor):
+    "Amount delivered in ten thousands of yuan. 移送数额以万元为单位。"
+    d.crimes[0].table_amount = round(d.crimes[0].amount * factor, 4)
 
 def small_amount(world, dice, case, d, less):
     "A few hundred yuan less, same band."
@@ -142,16 +161,23 @@ def small_amount(world, dice, case, d, less):
     settle(d)
 
 def untold_amount(world, dice, case, d, _):
+    "Amount neither delivered nor told. 数额未移送亦未载明。"
     d.crimes[0].table_amount = "hidden"
     d.hide.add("amount")
     d.property_items = [(k, None, v) for k, _, v in d.property_items]
 
-# %% ../../notebooks/data/demo_turns.ipynb #bd97f2b1
-def court_adds(world, dice, case, d, name): d.found = [c for c in d.found if c != "confession"] + [name]
+# %% ../../notebooks/data/demo_turns.ipynb #d6ae36cb
+def court_adds(world, dice, case, d, name):
+    "The court finds a surrender the indictment does not have. 法院新增认定自首。"
+    d.found = [c for c in d.found if c != "confession"] + [name]
 
-def court_drops(world, dice, case, d, name): d.found = [c for c in d.found if c != name] + ["confession"]
+def court_drops(world, dice, case, d, name):
+    "The court does not find the surrender of the indictment. 法院未认定起诉的自首。"
+    d.found = [c for c in d.found if c != name] + ["confession"]
 
-def claim_confession(world, dice, case, d, _): d.claimed = d.claimed + ["confession"]
+def claim_confession(world, dice, case, d, _):
+    "Confession contained in surrender. 坦白为自首所吸收。"
+    d.claimed = d.claimed + ["confession"]
 
 def later_forgiven(world, dice, case, d, _):
     "Paid and forgiven between indictment and judgment."
@@ -159,12 +185,15 @@ def later_forgiven(world, dice, case, d, _):
     d.say["fact"] = f"另查明，案件起诉后，被告人{d.person.name}的近亲属于{{between}}赔偿被害人经济损失，并取得被害人谅解。"
 
 def plea_at_trial(world, dice, case, d, _):
+    "Plea entered at trial. 审判阶段认罪认罚。"
     d.found = d.found + ["plea", "admit_in_court"]
     d.say["attitude"] = f"被告人{d.person.name}在本院审理期间表示自愿认罪认罚。"
 
-def hide_circumstances(world, dice, case, d, _): d.hide.add("circumstances_table")
+def hide_circumstances(world, dice, case, d, _):
+    "Circumstances of the indictment not delivered. 起诉情节未移送。"
+    d.hide.add("circumstances_table")
 
-# %% ../../notebooks/data/demo_turns.ipynb #2776fb94
+# %% ../../notebooks/data/demo_turns.ipynb #ac523b10
 def _set(case, d, months=None, kind=None, fine="keep", probation="keep"):
     "Change the sentence of a defendant with one crime, printed dates included."
     c = d.crimes[0]
@@ -175,13 +204,17 @@ def _set(case, d, months=None, kind=None, fine="keep", probation="keep"):
     if len(d.crimes) == 1: d.total = Sentence(s.kind, s.months, s.days, s.probation, s.fine)
     print_dates(d, case.days["announced"])
 
-def move_months(world, dice, case, d, by): _set(case, d, d.crimes[0].sentence.months + (by if by > 0 else by - _slack(d)))
+def move_months(world, dice, case, d, by):
+    "Below the recommendation in a plea case without notice. 认罪认罚案件低于建议且未告知调整。"
+    _set(case, d, d.crimes[0].sentence.months + (by if by > 0 else by - _slack(d)))
 
 def _slack(d):
     "How far the sentence lies above the lower end of the recommendation."
     return max(0, d.crimes[0].sentence.months - d.advice[0].low) if d.advice else 0
 
-def set_months(world, dice, case, d, months): _set(case, d, months, kind="fixed", probation=None)
+def set_months(world, dice, case, d, months):
+    "Above the band. 超出法定刑幅度。"
+    _set(case, d, months, kind="fixed", probation=None)
 
 def adjusted(world, dice, case, d, by):
     "The court invites, the procuratorate adjusts, the court follows."
@@ -192,10 +225,13 @@ def adjusted(world, dice, case, d, by):
     d.advice.append(Advice(old.notice + DAY, m, m, d.total.kind, "no", None, old.fine, 2))
     d.say["attitude"] = "庭审中，公诉机关调整量刑建议为：建议判处" + "{advice}。"
 
-def later_forgiven_below(world, dice, case, d, by): later_forgiven(world, dice, case, d, None); move_months(world, dice, case, d, by)
+def later_forgiven_below(world, dice, case, d, by):
+    "Lower because the victim forgave after the recommendation. 建议后取得谅解而从轻。"
+    later_forgiven(world, dice, case, d, None); move_months(world, dice, case, d, by)
 
-# %% ../../notebooks/data/demo_turns.ipynb #fc214e24
+# %% ../../notebooks/data/demo_turns.ipynb #4e381f06
 def mask_advice(world, dice, case, d, _):
+    "Figures of the recommendation masked. 量刑建议数字被隐去。"
     for a in d.advice: a.low = a.high = None
 
 def plea_withdrawn(world, dice, case, d, by):
@@ -205,28 +241,37 @@ def plea_withdrawn(world, dice, case, d, by):
     d.say["attitude"] = f"庭审中，被告人{d.person.name}当庭翻供，不再认罪认罚。"
     d.say["reason"] = f"被告人{d.person.name}当庭反悔，不再适用认罪认罚从宽制度，公诉机关的量刑建议不予采纳。"
 
-# %% ../../notebooks/data/demo_turns.ipynb #2f397f7a
-def grant_probation(world, dice, case, d, _): _set(case, d, probation=probation_period(dice, d.total.kind, d.total.months))
+# %% ../../notebooks/data/demo_turns.ipynb #bcaf39b9
+def grant_probation(world, dice, case, d, _):
+    "Probation although a real term was recommended. 建议实刑而判缓刑。"
+    _set(case, d, probation=probation_period(dice, d.total.kind, d.total.months))
 
 def grant_assessed(world, dice, case, d, _):
+    "A later assessment supports probation. 建议后社区矫正评估适宜。"
     grant_probation(world, dice, case, d, _)
     d.say["reason"] = f"经{case.place.name}社区矫正机构于{{between}}调查评估，被告人{d.person.name}适宜社区矫正，对其适用缓刑对所居住社区没有重大不良影响。"
 
 def grant_minor(world, dice, case, d, _):
+    "The accused must have probation by law. 未成年被告人依法应当缓刑。"
     grant_probation(world, dice, case, d, _)
     d.say["reason"] = f"被告人{d.person.name}犯罪时未满十八周岁，符合缓刑条件，依法应当宣告缓刑。"
 
-def refuse_probation(world, dice, case, d, _): _set(case, d, probation=None)
+def refuse_probation(world, dice, case, d, _):
+    "A real term although probation was recommended. 建议缓刑而判实刑。"
+    _set(case, d, probation=None)
 
 def refuse_negative(world, dice, case, d, _):
+    "A later assessment speaks against probation. 评估意见不适宜社区矫正。"
     refuse_probation(world, dice, case, d, _)
     d.say["reason"] = f"经{case.place.name}社区矫正机构于{{between}}调查评估，被告人{d.person.name}不适宜社区矫正，故不对其适用缓刑。"
 
 def refuse_breach(world, dice, case, d, _):
+    "Bail rules broken before judgment. 违反取保候审规定。"
     refuse_probation(world, dice, case, d, _)
     d.say["reason"] = f"被告人{d.person.name}在取保候审期间违反规定，经传讯不到案，不符合缓刑条件，不对其适用缓刑。"
 
 def unspecified_probation(world, dice, case, d, _):
+    "The recommendation is silent about probation. 建议未明确是否缓刑。"
     for a in d.advice: a.suspended, a.probation = "unspecified", None
     if dice.chance(.5): grant_probation(world, dice, case, d, _)
 
@@ -236,27 +281,38 @@ def noticed(world, dice, case, d, by):
     d.advice[0].notice = case.days["accepted"] + DAY
     d.say["reason"] = "公诉机关的量刑建议明显偏重，本院建议公诉机关调整量刑建议，公诉机关未予调整，对该量刑建议不予采纳。"
 
-# %% ../../notebooks/data/demo_turns.ipynb #3d06542c
-def no_fine(world, dice, case, d, _): _set(case, d, fine=None)
+# %% ../../notebooks/data/demo_turns.ipynb #4f4bb344
+def no_fine(world, dice, case, d, _):
+    "Compulsory fine missing. 漏判罚金。"
+    _set(case, d, fine=None)
 
 def set_fine(world, dice, case, d, yuan):
+    "Fine below one thousand yuan. 罚金低于一千元。"
     _set(case, d, fine=yuan)
     for a in d.advice: a.fine = (yuan, yuan)
 
-def fine_in_total(world, dice, case, d, _): d.extra["fine_in_total"] = True
+def fine_in_total(world, dice, case, d, _):
+    "Fine stated only in the total. 罚金仅在决定执行中载明。"
+    d.extra["fine_in_total"] = True
 
-def fine_in_item(world, dice, case, d, _): d.extra["fine_in_item"] = True
+def fine_in_item(world, dice, case, d, _):
+    "Fine in an item of its own. 罚金另列一项。"
+    d.extra["fine_in_item"] = True
 
-def mask_fine(world, dice, case, d, _): d.hide.add("fine")
+def mask_fine(world, dice, case, d, _):
+    "Fine masked. 罚金数额被隐去。"
+    d.hide.add("fine")
 
 def exempt(world, dice, case, d, _):
+    "Exempt from punishment. 免予刑事处罚。"
     c = d.crimes[0]
     c.sentence = Sentence("exempt")
     d.total, d.verdict, d.printed, d.way = Sentence("exempt"), "exempt", None, "none"
     d.say["reason"] = f"被告人{d.person.name}犯罪情节轻微，不需要判处刑罚，依法可免予刑事处罚。"
 
-# %% ../../notebooks/data/demo_turns.ipynb #e70ddb32
+# %% ../../notebooks/data/demo_turns.ipynb #79e040df
 def mitigate(world, dice, case, d, months):
+    "Mitigated below the band because of surrender. 因自首减轻处罚。"
     set_months(world, dice, case, d, months)
     d.say["reason"] = f"被告人{d.person.name}系自首，依法可以减轻处罚，本院决定对其减轻处罚。"
 
@@ -273,8 +329,10 @@ def combine_high(world, dice, case, d, _):
     d.total.kind, d.total.months = "fixed", max(40, total - 8)
     print_dates(d, case.days["announced"])
 
-# %% ../../notebooks/data/demo_turns.ipynb #f5b3f3c6
-def say_nothing_of_prior(world, dice, case, d, _): d.hide.add("priors")
+# %% ../../notebooks/data/demo_turns.ipynb #34575769
+def say_nothing_of_prior(world, dice, case, d, _):
+    "Recidivist missed and the record not mentioned. 遗漏累犯且未载前科。"
+    d.hide.add("priors")
 
 def namesake(world, dice, case, d, _):
     "The earlier case was somebody else's: same name, another number."
@@ -299,36 +357,46 @@ def revoke(world, dice, case, d, _):
     print_dates(d, case.days["announced"])
 
 def revoke_ruling(world, dice, case, d, _):
+    "Earlier probation revoked by a separate ruling. 另案裁定撤销缓刑。"
     before, him = d.priors[0]
     before.papers.append({"kind": "revoke", "date": weekday(case.days["accepted"] - DAY * 8), "person": him})
     d.say["fact"] = f"另查明，被告人{d.person.name}所犯前罪的缓刑已由{before.place.court}另行裁定撤销。"
 
-def ringleader(world, dice, case, d, _): d.claimed, d.found = d.claimed + ["group_ringleader"], d.found + ["group_ringleader"]
+def ringleader(world, dice, case, d, _):
+    "Ringleader of a brawl not of a crime group. 聚众斗殴首要分子（非犯罪集团）。"
+    d.claimed, d.found = d.claimed + ["group_ringleader"], d.found + ["group_ringleader"]
 
-# %% ../../notebooks/data/demo_turns.ipynb #581334ed
+# %% ../../notebooks/data/demo_turns.ipynb #013403ab
 def grant(world, dice, case, d, months):
+    "Probation for a term above three years. 三年以上有期徒刑适用缓刑。"
     _set(case, d, probation=months)
     for a in d.advice: a.suspended, a.probation = "yes", None
 
 def grant_total(world, dice, case, d, both):
+    "Single terms above three years together but not the total. 单罪之和逾三年而决定执行三年。"
     d.crimes[1].sentence.kind, d.crimes[1].sentence.months = "fixed", 18
     d.total.kind, d.total.months, d.total.probation = "fixed", *both
     print_dates(d, case.days["announced"])
 
-def control(world, dice, case, d, months): _set(case, d, months, kind="control", probation=months)
+def control(world, dice, case, d, months):
+    "Probation for control. 管制适用缓刑。"
+    _set(case, d, months, kind="control", probation=months)
 
-# %% ../../notebooks/data/demo_turns.ipynb #0b675072
+# %% ../../notebooks/data/demo_turns.ipynb #344cc981
 def acquit(world, dice, case, d, _):
+    "Acquitted for lack of evidence. 证据不足宣告无罪。"
     d.verdict, d.total, d.printed, d.way, d.property_items, d.found = "not_guilty_evidence", Sentence("none"), None, "none", [], []
     d.crimes[0].verdict, d.crimes[0].sentence = "acquitted", Sentence("none")
 
 def reject_second(world, dice, case, d, _):
+    "One of two charges rejected. 部分罪名不成立。"
     d.crimes[1].verdict = "rejected"
     _only_first(case, d)
     d.property_items = [p for p in d.property_items if p[2] == d.crimes[0].victim][:1]
     d.say["reason"] = f"公诉机关指控被告人{d.person.name}犯{d.crimes[1].indicted}的事实不清、证据不足，指控的该罪名不能成立，本院不予支持。"
 
 def small_fact(world, dice, case, d, _):
+    "One act not proven and the charge stands. 个别事实未予认定而罪名成立。"
     c = d.crimes[0]
     d.extra["unproven"] = True
     d.say["reason"] = f"公诉机关另指控被告人{d.person.name}盗窃香烟两条的事实，证据不足，本院不予认定，但不影响{c.convicted}的成立。"
@@ -342,12 +410,15 @@ def withdraw(world, dice, case, d, what):
     case.extra["review"] = {"decided": ("insufficient", end + DAY * dice.between(6, 26)), "late": ("insufficient", end + DAY * dice.between(65, 110))}.get(what)
     if what == "hidden": case.hide.add("reviews")
 
-def no_property(world, dice, case, d, _): d.property_items = []
+def no_property(world, dice, case, d, _):
+    "Stolen property neither returned nor ordered returned. 赃款物未退亦未判令退赔。"
+    d.property_items = []
 
 def attempted(world, dice, case, d, _):
+    "Attempt and nothing obtained. 盗窃未遂未取得财物。"
     d.crimes[0].form, d.property_items = "attempted", []
 
-# %% ../../notebooks/data/demo_turns.ipynb #fb9e5c22
+# %% ../../notebooks/data/demo_turns.ipynb #a756bc24
 def swap(world, dice, case, d, _):
     "The principal gets the accessory's sentence and less."
     a, b = case.defendants
@@ -356,24 +427,29 @@ def swap(world, dice, case, d, _):
     _set(case, a, low); _set(case, b, high)
 
 def swap_surrender(world, dice, case, d, _):
+    "Principal surrendered. 主犯有自首情节。"
     swap(world, dice, case, d, _)
     for got in (d.claimed, d.found): got[:] = [c for c in got if c != "confession"] + ["surrender"]
     for got in (case.defendants[1].claimed, case.defendants[1].found): got[:] = [c for c in got if c not in ("surrender", "merit")]
 
-def omit_person(world, dice, case, d, _): case.defendants[1].verdict = "omitted"
+def omit_person(world, dice, case, d, _):
+    "An indicted defendant is not in the judgment. 漏判被告人。"
+    case.defendants[1].verdict = "omitted"
 
 def omit_charge(world, dice, case, d, _):
+    "An indicted charge is not mentioned in the verdict. 漏判罪名。"
     d.crimes[1].verdict = "silent"
     _only_first(case, d)
 
 def split_trial(world, dice, case, d, why):
+    "Tried separately. 分案审理。"
     other = case.defendants[1]
     other.verdict = "split" if why != "withdrawn" else "withdrawn_one"
     n, p = other.person.name, case.place.procuratorate
     case.say["procedure"] = {"split": f"因案情需要，本院决定对同案被告人{n}分案审理。", "absconded": f"审理期间，同案被告人{n}脱逃，本院依法裁定对其中止审理。",
                              "withdrawn": f"审理期间，{p}决定撤回对同案被告人{n}的起诉，本院裁定予以准许。"}[why]
 
-# %% ../../notebooks/data/demo_turns.ipynb #7c435a9e
+# %% ../../notebooks/data/demo_turns.ipynb #1a6a4869
 def _announce(case, day):
     "Another day of judgment, with everything hanging on it."
     t = case.days
@@ -381,43 +457,57 @@ def _announce(case, day):
     t["in_court"], t["served"], t["heard"] = False, t["announced"], t["announced"] - DAY * 4
     for d in case.defendants: print_dates(d, t["announced"])
 
-def late(world, dice, case, d, days): _announce(case, case.days["accepted"] + DAY * dice.between(*days))
+def late(world, dice, case, d, days):
+    "Fast-track case over its limit. 速裁案件超审限。"
+    _announce(case, case.days["accepted"] + DAY * dice.between(*days))
 
-def late_service(world, dice, case, d, _): case.days["served"] = weekday(case.days["announced"] + DAY * dice.between(9, 20))
+def late_service(world, dice, case, d, _):
+    "Judgment given in court served after more than five days. 当庭宣判逾期送达。"
+    case.days["served"] = weekday(case.days["announced"] + DAY * dice.between(9, 20))
 
 def extended(world, dice, case, d, days):
+    "Extension approved. 经批准延长审限。"
     late(world, dice, case, d, days)
     a = case.days["accepted"]
     case.extra["extension"] = {"kind": "trial_3m", "request": a + DAY * 75, "approve": a + DAY * 82, "from": term_end(a, 3) + DAY, "to": term_end(a, 6)}
     case.say["procedure"] = f"本案经{case.place.upper_court}批准，延长审理期限三个月。"
 
-# %% ../../notebooks/data/demo_turns.ipynb #08a87879
+# %% ../../notebooks/data/demo_turns.ipynb #e2a70ece
 def trial_suspended(world, dice, case, d, days):
+    "Trial suspended for illness. 中止审理期间扣除。"
     late(world, dice, case, d, days)
     a = case.days["accepted"]
     case.extra["suspend"] = (a + DAY * 20, case.days["announced"] - DAY * 20)
     case.say["procedure"] = f"因被告人{d.person.name}患有严重疾病无法出庭，本院于{{suspend_from}}裁定中止审理，于{{suspend_to}}恢复审理。"
 
 def trial_delayed(world, dice, case, d, _):
+    "Delay for supplementary investigation asked by the prosecution. 检察机关建议延期补充侦查。"
     a = case.days["accepted"]
     case.extra["delay"] = (a + DAY * 30, a + DAY * 58)
     _announce(case, a + DAY * dice.between(85, 105))
     case.say["procedure"] = f"审理期间，因{case.place.procuratorate}建议补充侦查，本案于{{delay_from}}延期审理，于{{delay_to}}恢复审理。"
 
 def converted(world, dice, case, d, _):
+    "Turned from summary to ordinary procedure. 简易程序转为普通程序。"
     a = case.days["accepted"]
     case.extra["converted"] = a + DAY * 14
     case.procedure = "ordinary"
     _announce(case, a + DAY * dice.between(38, 56))
     case.say["procedure"] = "本案先适用简易程序审理，因案情复杂，于{converted}转为普通程序，组成合议庭审理。"
 
-def unknown_procedure(world, dice, case, d, days): late(world, dice, case, d, days); case.hide.add("procedure")
+def unknown_procedure(world, dice, case, d, days):
+    "The procedure is not known. 适用程序不明。"
+    late(world, dice, case, d, days); case.hide.add("procedure")
 
-def lodged(world, dice, case, d, _): no_fine(world, dice, case, d, _); case.extra["protest"] = min(world.as_of, case.days["served"] + DAY)
+def lodged(world, dice, case, d, _):
+    "Protest already lodged. 已提出抗诉。"
+    no_fine(world, dice, case, d, _); case.extra["protest"] = min(world.as_of, case.days["served"] + DAY)
 
-def unserved(world, dice, case, d, _): no_fine(world, dice, case, d, _); case.hide.add("service")
+def unserved(world, dice, case, d, _):
+    "Day of service not delivered. 未移送送达日期。"
+    no_fine(world, dice, case, d, _); case.hide.add("service")
 
-# %% ../../notebooks/data/demo_turns.ipynb #751fd390
+# %% ../../notebooks/data/demo_turns.ipynb #ebf27fe0
 def equal_custody(world, dice, case, d, above):
     "The whole life is moved so that the term ends two days after the judgment."
     held = (case.days["announced"] - d.first_held).days + 1
@@ -430,12 +520,17 @@ def equal_custody(world, dice, case, d, above):
     _set(case, d, months, kind="fixed")
     d.advice = [Advice(a.date, months + above, months + above, "fixed", "no", None, a.fine, a.version) for a in d.advice[:1]]
 
-def pregnant(world, dice, case, d, _): d.say["record"] = "系怀孕妇女。"
+def pregnant(world, dice, case, d, _):
+    "A pregnant woman given a real term without a word. 怀孕妇女应当缓刑未缓刑。"
+    d.say["record"] = "系怀孕妇女。"
 
 def denied(world, dice, case, d, _):
+    "Conditions of probation denied with reasons. 说明不符合缓刑条件。"
     d.say["reason"] = f"被告人{d.person.name}有再犯罪的危险，宣告缓刑对所居住社区有重大不良影响，不符合缓刑条件，依法不适用缓刑。"
 
-def hide_age(world, dice, case, d, _): d.hide |= {"id", "birth", "id_table"}
+def hide_age(world, dice, case, d, _):
+    "Neither birth date nor number delivered. 出生日期与证件号均未载明。"
+    d.hide |= {"id", "birth", "id_table"}
 
 # %% ../../notebooks/data/demo_turns.ipynb #30cd0927
 KINDS = {"V": "violation", "L": "lookalike", "U": "undecidable"}

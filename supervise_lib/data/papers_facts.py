@@ -68,7 +68,7 @@ def _aside(fact, e, following):
         if after and e.to_date and 0 <= (after.from_date - e.to_date).days <= 1: until = max(day, after.from_date - timedelta(1))
         (fact.stays if e.is_same_case else fact.maybe).append((day, until, "administrative_detention"))
 
-# %% ../../notebooks/data/papers_facts.ipynb #cb6672d1
+# %% ../../notebooks/data/papers_facts.ipynb #aeb78e19
 def _stays(fact, events, designated):
     "Fill the stays of `fact`: certain events make stays, events of which the paper does not say whose case they are make `maybe`."
     doubtful = [e for e in events if e.is_same_case is None and (e.kind in _HELD and e.kind != "custody" or e.kind in _FREE)]
@@ -81,6 +81,7 @@ def _stays(fact, events, designated):
     _walk(fact, [e for e in events if e not in doubtful], designated)
     fact.gaps = list(dict.fromkeys(fact.gaps))
 
+# %% ../../notebooks/data/papers_facts.ipynb #b2246e09
 def _walk(fact, events, designated):
     dated = [e for e in events if e.from_date]
     events = sorted(dated, key=lambda e: e.from_date) + [e for e in events if not e.from_date] if len(dated) > 1 else events

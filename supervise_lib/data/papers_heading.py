@@ -15,10 +15,12 @@ from .numerals import chinese_date
 from .papers_dates import DAY, moments
 from .papers_text import Field, Part, Parts, Source
 
-# %% ../../notebooks/data/papers_heading.ipynb #ba7e578d
+# %% ../../notebooks/data/papers_heading.ipynb #b2b8e19b
 _court = re.compile(r"法院([一-龥]{2,14}分院)?\n?(?:刑事|民事|行政|附带民事|公益诉讼)[一-龥]{0,12}书")
 _name_back = re.compile(r"[一-龥（）]{2,40}$")
 _case_no = re.compile(r"（([12]\d{3}|[〇○零一二三四五六七八九0]{4})）([^（）\n，。；：]{1,25}?(?:（[^）\n]{1,6}）)?[^（）\n，。；：]{0,12}?号(?:之[一二三四五六七八九十]{1,2}|[-－—]\d+)?)")
+_parties = re.compile("检察|被告人|被告单位|上诉人|自诉人|原告人|罪犯")
+_place_or_kind = re.compile(r"[^\d\s×xX*第字号之-]")    # more than digits: a court or a kind of case
 
 def court(s: Source) -> Field | None:
     "The court whose paper it is. 法院"
@@ -34,8 +36,11 @@ def court(s: Source) -> Field | None:
 def case_no(s: Source) -> Field | None:
     "The case number, brackets normalised to （）. 案号"
     m = _court.search(s.t, 0, 600)
-    found = _case_no.search(s.t, m.end() if m else 0, (m.end() if m else 0) + 400) or _case_no.search(s.t, 0, 600)
-    if not found: return None
+    begin = m.end() if m else 0
+    parties = _parties.search(s.t, begin, begin + 400)
+    end = parties.start() if parties else begin + 400
+    found = _case_no.search(s.t, begin, end) or _case_no.search(s.t, 0, end)
+    if not found or not _place_or_kind.search(found[2]): return None
     year = found[1] if found[1].isdigit() else found[1].translate(str.maketrans("〇○零一二三四五六七八九", "000123456789"))
     return s.field(f"（{year}）{found[2].strip()}", *found.span())
 
@@ -115,7 +120,7 @@ def people(s: Source, p: Parts) -> list[Person]:
     for a, b in zip(found, found[1:], strict=False): a.part = Part(a.part.start, b.part.start)
     return [_details(s, x) for x in found]
 
-# %% ../../notebooks/data/papers_heading.ipynb #8444cb1a
+# %% ../../notebooks/data/papers_heading.ipynb #86fc85cb
 @dataclass(slots=True)
 class Accusation:
     "A charge the prosecution laid, with the names it was laid against (empty: all). 指控罪名"
@@ -144,6 +149,7 @@ def _in_sentence(s, a, b, names):
         else: at = m.end()
     return found or _after_names(s, a, b, names)
 
+# %% ../../notebooks/data/papers_heading.ipynb #fec69b44
 _listed = re.compile(r"(?:指控|起诉)(?:的)?罪名[：:]?(?:为)?")
 
 def _in_table(s, p, names):

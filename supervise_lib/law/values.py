@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STATUSES', 'FRACTION', 'SOURCE', 'ENTRY', 'VALUE', 'Entry', 'Value', 'LawError', 'read_values', 'Reading', 'Law',
-           'on', 'trail', 'content_hash']
+           'on', 'trail', 'read_again', 'content_hash']
 
 # %% ../../notebooks/law/values.ipynb #e42f115f
 import difflib, hashlib, json, re
@@ -355,7 +355,7 @@ def on(self: Law, name: str,
     return result
 Law.on = on
 
-# %% ../../notebooks/law/values.ipynb #2f8f35f5
+# %% ../../notebooks/law/values.ipynb #69cca4f5
 @contextmanager
 def trail(self: Law):
     "Collect in a list what is read inside the block. 记录所读法条"
@@ -363,6 +363,11 @@ def trail(self: Law):
     try: yield readings
     finally: self._trails = [t for t in self._trails if t is not readings]
 Law.trail = trail
+
+def read_again(self: Law, readings):
+    "Enter earlier readings into the trails that are open: for answers that were kept instead of asked for anew. 补记所读法条"
+    for trail in self._trails: trail.extend(readings)
+Law.read_again = read_again
 
 def content_hash(self: Law, names=None) -> str:
     "A hash of the records of these values (default: all): it changes when, and only when, one of them does."

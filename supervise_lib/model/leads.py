@@ -6,14 +6,14 @@
 __all__ = ['UNITS', 'PARTS', 'TERM', 'YES', 'NO', 'NONE', 'MISSING', 'lead_no', 'parse_lead_no', 'unit_words', 'law_entries',
            'values_used', 'code_words', 'in_words', 'explain', 'make_leads']
 
-# %% ../../notebooks/model/leads.ipynb #bfe301b6
+# %% ../../notebooks/model/leads.ipynb #43ae21f4
 import datetime as dt, hashlib, json
 from functools import cache
 import pandas as pd, pyarrow as pa
 from ..data.contracts import contract
 from .rules import reason_text
 from .special import Special, label
-from .verdicts import OUTCOME_TEXT, STRING, Outcome
+from .verdicts import OUTCOME_TEXT, Outcome
 from ..text import Text
 
 # %% ../../notebooks/model/leads.ipynb #e3dfff64
@@ -100,7 +100,7 @@ def explain(special: Special, row: pd.Series, verdicts: pd.DataFrame, law) -> li
                      "mark": v.mark, "margin": _plain(v.margin), "margin_unit": rule.margin_unit.to_dict() if rule.margin_unit else None, "deadline": _plain(v.deadline)})
     return told
 
-# %% ../../notebooks/model/leads.ipynb #4bd1a058
+# %% ../../notebooks/model/leads.ipynb #bebe008c
 def _instrument(rule, deadline, as_of) -> str:
     "What may follow a hit: once the deadline has passed the later instrument, and both where the deadline is not known."
     if not rule.late_instrument: return rule.instrument
@@ -111,7 +111,7 @@ def _gather(special: Special, hits: pd.DataFrame, as_of) -> pd.DataFrame:
     "Hits of the same row put together."
     key = list(special.key)
     join = lambda s: ";".join(dict.fromkeys(x for v in s.fillna("") for x in str(v).split(";") if x))
-    hits = hits.assign(instrument=[_instrument(special.rule(r), d, as_of) for r, d in zip(hits["rule"], hits["deadline"])])
+    hits = hits.assign(instrument=[_instrument(special.rule(r), d, as_of) for r, d in zip(hits["rule"], hits["deadline"], strict=True)])
     return hits.groupby(key, sort=False, dropna=False).agg(
         severity=("severity", "max"), hits=("rule", join), n_hits=("rule", "size"), instruments=("instrument", join), deadline=("deadline", "min"), mark=("mark", join)).reset_index()
 

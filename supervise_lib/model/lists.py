@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['exploded', 'any_of', 'has', 'to_lists', 'asked_last']
 
-# %% ../../notebooks/model/lists.ipynb #e0b99eb2
+# %% ../../notebooks/model/lists.ipynb #068a6eb2
 from functools import wraps
 import pandas as pd, pyarrow as pa, pyarrow.compute as pc
+from ..law.values import Law
 from .verdicts import BOOL, known_absent
 
 # %% ../../notebooks/model/lists.ipynb #7220986a
@@ -34,12 +35,18 @@ def to_lists(column: pd.Series) -> list:
     "A list column as Python lists; missing is None."
     return column.array.__arrow_array__().to_pylist()
 
-# %% ../../notebooks/model/lists.ipynb #8b38eda2
+# %% ../../notebooks/model/lists.ipynb #01710155
 def asked_last(fn):
-    "Remember the last answer of a function for the very same arguments (by identity). 记住上次结果"
+    "Remember the last answer of a function for the very same arguments (by identity), and the law read for it. 记住上次结果"
     last = []
     @wraps(fn)
     def ask(*args):
-        if not (last and len(last[0]) == len(args) and all(a is b for a, b in zip(last[0], args))): last[:] = [args, fn(*args)]
+        law = next((a for a in args if isinstance(a, Law)), None)
+        if last and len(last[0]) == len(args) and all(a is b for a, b in zip(last[0], args, strict=True)):
+            if law is not None: law.read_again(last[2])
+        elif law is None: last[:] = [args, fn(*args), []]
+        else:
+            with law.trail() as readings: found = fn(*args)
+            last[:] = [args, found, readings]
         return last[1]
     return ask

@@ -24,7 +24,7 @@ def sentence(fn) -> Text:
         raise ValueError(f"{fn.__name__} needs a docstring with an English sentence followed by a Chinese one, found {doc!r} 规则须有中英文说明")
     return Text(doc[:start.start()].strip(), doc[start.start():].strip())
 
-# %% ../../notebooks/model/rules.ipynb #b676a683
+# %% ../../notebooks/model/rules.ipynb #8fdbc138
 def call(fn: Callable, f: pd.DataFrame, law, choice=None, said=None):
     "Call a function of a rule with those of f, law, choice and said that it names."
     offered = {"f": f, "law": law, "choice": choice, "said": said}
@@ -54,6 +54,7 @@ class Rule:
     tier: int = 1
     ceiling: float = 0.5                    # share of judged rows above which the rule suspends itself
     only_with_others: bool = False          # orders other hits, never makes a lead alone
+    by_row: bool = True                     # False: the answer compares the row with the others of the run
 
     @property
     def text(self) -> Text: return sentence(self.condition)
@@ -107,7 +108,7 @@ def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=Non
     out["deadline"] = deadline if deadline is not None else pd.Series(pd.NA, index=index, dtype=pd.ArrowDtype(pa.date32()))
     return suspend(rule, out)
 
-# %% ../../notebooks/model/rules.ipynb #492fa479
+# %% ../../notebooks/model/rules.ipynb #c09dad3d
 def _severity(rule, frame, law, choice, said):
     "Severity per row as whole numbers; a function of the frame may set it row by row."
     given = call(rule.severity, frame, law, choice, said) if callable(rule.severity) else rule.severity
@@ -119,7 +120,7 @@ def law_columns(readings, index) -> tuple[pd.Series, pd.Series]:
     for r in readings:
         told = [(f"{r.name}@{e.since}", {m for m, on in (("verify", e.status != "checked"), ("stale", r.value.stale(e, r.as_of))) if on}) for e in r.value.history]
         # a rule may ask item by item (charges of one defendant): then the label of a row comes up several times
-        rows = zip(r.index, r.entries) if r.index is not None else ((label, r.entries[0]) for label in index)
+        rows = zip(r.index, r.entries, strict=True) if r.index is not None else ((label, r.entries[0]) for label in index)
         for label, which in rows:
             if which >= 0 and label in at: law[at[label]].append(told[which][0]); marks[at[label]] |= told[which][1]
     join = lambda rows: pd.Series([";".join(sorted(set(x))) for x in rows], index=index, dtype=STRING)

@@ -7,7 +7,7 @@ __all__ = ['ParamsError', 'Choice', 'Case', 'read_params', 'Choices', 'Derived',
            'judge_all', 'frame_columns', 'frame_type', 'case_frame', 'judge_case', 'uses_others', 'special_names',
            'special', 'check_frame']
 
-# %% ../../notebooks/model/special.ipynb #ec6a887b
+# %% ../../notebooks/model/special.ipynb #1d96bb3e
 import datetime as dt, importlib, inspect, pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import ibis, pandas as pd, pyarrow as pa, yaml
 from ..data.contracts import contract, table_names
 from ..law.values import Law
-from .rules import Rule, judge, reason_text, sentence
+from .rules import Rule, judge, sentence
 from .verdicts import Outcome, count_outcomes
 from ..settings import resource
 from ..text import Text
@@ -154,7 +154,7 @@ def sources(special: Special, name: str) -> tuple[str, ...]:
     if name in special.derived: return special.derived[name].sources
     return tuple(f"{t}.{name}" for t in special.tables if name in contract(t).columns)[:1]
 
-# %% ../../notebooks/model/special.ipynb #26f04747
+# %% ../../notebooks/model/special.ipynb #7bb9d2e2
 def _wrong(special: Special):
     "Everything wrong with a declaration, one sentence each."
     if not special.name.isidentifier() or special.name != special.name.lower(): yield f"name {special.name!r} must be lower_case_words"
@@ -176,8 +176,9 @@ def _wrong_rule(special, r, instruments):
     if not callable(r.severity) and r.severity not in (1, 2, 3, 4): yield f"severity {r.severity!r} must be 1 to 4 or a function of the frame"
     for c in (*r.needs, *r.shows):
         if c not in special.derived and _source_column(special, c) is None: yield f"column {c!r} is in no contract of {', '.join(special.tables)} and not declared as derived"
+    known = Law().names if r.reads else ()      # once a rule: making a Law looks at its files
     for n in r.reads:
-        if n not in Law().names: yield f"law value {n!r} is not in params/law"
+        if n not in known: yield f"law value {n!r} is not in params/law"
     for n in r.choices:
         if n not in special.choices: yield f"choice {n!r} is not in params/specials/{special.name}.yaml"
     for t in r.complete:
@@ -202,12 +203,12 @@ def judge_all(special: Special, frame: pd.DataFrame, law, choices: Choices, abse
     count_outcomes(verdicts, len(frame), [r.id for r in special.rules])
     return verdicts
 
-# %% ../../notebooks/model/special.ipynb #5af26089
+# %% ../../notebooks/model/special.ipynb #a9e4d2e2
 def frame_columns(special: Special) -> dict[str, pa.DataType]:
     "Names and Arrow types of the columns the frame function yields. 研判表字段"
     tables = {t: ibis.table(ibis.Schema.from_pyarrow(contract(t).arrow_schema()), name=t) for t in special.tables}
     found = special.frame(SimpleNamespace(**tables, everywhere=SimpleNamespace(**tables), as_of=dt.date.max, region="000000"))
-    return dict(zip(found.columns, found.schema().to_pyarrow().types))
+    return dict(zip(found.columns, found.schema().to_pyarrow().types, strict=True))
 
 def frame_type(special: Special, name: str) -> pa.DataType:
     "The Arrow type that a frame column shall have."
@@ -215,14 +216,14 @@ def frame_type(special: Special, name: str) -> pa.DataType:
     table = next(t for t in special.tables if name in contract(t).columns)
     return contract(table).arrow_schema().field(name).type
 
-# %% ../../notebooks/model/special.ipynb #ccf8d753
+# %% ../../notebooks/model/special.ipynb #5879f698
 def case_frame(special: Special, case: Case, columns=None) -> pd.DataFrame:
-    "The rows of a worked case as a frame with all columns, or the given ones. 验算案例的研判表"
-    columns = list(frame_columns(special) if columns is None else columns)
-    unknown = {k for r in case.rows for k in r} - set(columns)
+    "The rows of a worked case as a frame with all columns, or the given ones (names, or names with their types). 验算案例的研判表"
+    kinds = frame_columns(special) if columns is None else columns if isinstance(columns, dict) else {c: frame_type(special, c) for c in columns}
+    unknown = {k for r in case.rows for k in r} - set(kinds)
     if unknown: raise ParamsError(f"{special.name}: case of {case.rule} names {', '.join(sorted(unknown))}, not columns of the frame 未知字段")
     rows = [{k: f"P{i}" for k in special.key} | dict(r) for i, r in enumerate(case.rows, 1)]
-    return pd.DataFrame({c: pd.Series([r.get(c) for r in rows], index=range(len(rows)), dtype=pd.ArrowDtype(frame_type(special, c))) for c in columns})
+    return pa.table({c: pa.array([r.get(c) for r in rows], kind) for c, kind in kinds.items()}).to_pandas(types_mapper=pd.ArrowDtype)
 
 def judge_case(special: Special, case: Case, columns=None) -> pd.DataFrame:
     "What the rule of a worked case says of its rows, after the rules before it. 判定验算案例"

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['STATISTICS', 'NOT_CHECKED', 'special', 'share']
 
-# %% ../../notebooks/specials/judgment_consistency.ipynb #593ae952
-import pandas as pd
+# %% ../../notebooks/specials/judgment_consistency.ipynb #96a5ab9d
 from ..model.special import Special
 from .chapters.judgment_consistency_compare import RULES as COMPARE
 from .chapters.judgment_consistency_course import CLOCK, RULES as COURSE
@@ -31,12 +30,15 @@ STATISTICS = (
              circumstances=("log_amount", "is_plea_accepted", "n_lighter", "n_heavier"), key=KEY, signs={"is_plea_accepted": -1, "n_lighter": -1, "n_heavier": 1, "log_amount": 1}),
 )
 
-# %% ../../notebooks/specials/judgment_consistency.ipynb #befe5629
+# %% ../../notebooks/specials/judgment_consistency.ipynb #81f64738
 NOT_CHECKED = (
     Text("Whether the facts were rightly found, and whether evidence was lawfully obtained", "事实认定是否正确、证据取得是否合法"),
     Text("Grave circumstances (情节严重) that are told only in prose: a band is called broken only if every band left possible is", "仅以文字表述的情节严重等：仅在所有可能幅度均被突破时提示"),
     Text("Earlier sentences served outside the data, in other provinces or before the data begin", "数据以外（外省、数据起点之前）的前科"),
-    Text("Pregnancy, unless the judgment names it", "怀孕情况，判决书写明的除外"),
+    Text("Pregnancy: the word may be about another person, so where the judgment mentions it the answer for a woman is left open", "怀孕情况：判决书提到的可能系他人，对女性被告人判为无法判断"),
+    Text("Whether the recommendation itself lay inside the statutory band", "量刑建议本身是否在法定幅度之内"),
+    Text("Whether co-defendants answer for the same amounts when a principal is compared with accessories", "主从犯相比时各被告人所涉数额是否相同"),
+    Text("Persons without a valid identity number, in all rules about earlier judgments", "前科类规则不涉及无有效证件号的人员"),
     Text("Conversion from fast or summary to ordinary procedure, if the court's table holds only the last one", "速裁、简易转普通程序的经过，法院数据仅有最后程序的"),
     Text("Drug kinds other than those with a threshold among the law values", "法定数值未收录折算标准的毒品"),
     Text("Time of escape and of temporary execution outside prison in the dates of the term", "刑期起止中的脱逃时间与暂予监外执行时间"),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['read_manifest', 'job_of', 'Verified', 'verify', 'Rebuilt', 'rebuild', 'diff', 'diff_leads']
 
-# %% ../../notebooks/work/compare.ipynb #23996732
+# %% ../../notebooks/work/compare.ipynb #4e9580a8
 import json, tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from ..settings import settings
 from .execute import Job, execute
 from .records import digest
 from .run import Run, run_folder
-from .unchanged import Now, changes
+from .unchanged import Now, differences
 
 # %% ../../notebooks/work/compare.ipynb #ed1d1180
 def read_manifest(folder: Path) -> dict:
@@ -28,7 +28,7 @@ def job_of(manifest: dict) -> Job:
     "The job that a manifest records."
     return Job(manifest["special"], manifest["region"], manifest["as_of"], manifest["lang"], manifest["inputs"]["choices"]["overridden"])
 
-# %% ../../notebooks/work/compare.ipynb #c01690c5
+# %% ../../notebooks/work/compare.ipynb #c3d4be20
 @dataclass
 class Verified:
     "What executing a run again showed. 复核结果"
@@ -50,14 +50,14 @@ def verify(folder: Path, engine: str | None = None) -> Verified:
     folder, m = Path(folder), read_manifest(folder)
     altered = [f for f, h in sorted(m["outputs"].items()) if not (folder / f).is_file() or digest(folder / f) != h]
     job = job_of(m)
-    changed = [c for c in changes(job, folder.parents[3], Now()) if not c.startswith("output missing")]
+    changed = list(differences(job, m, Now()))
     with tempfile.TemporaryDirectory() as d:
         done = execute(job, Path(d), engine)
         if done.status != "done": return Verified(str(folder), altered, changed, [], done.error)
         again = read_manifest(Path(done.folder))["outputs"]
     return Verified(str(folder), altered, changed, sorted(f for f in {*again, *m["outputs"]} if again.get(f) != m["outputs"].get(f)))
 
-# %% ../../notebooks/work/compare.ipynb #9a637fdd
+# %% ../../notebooks/work/compare.ipynb #2f52a0f1
 @dataclass
 class Rebuilt:
     "A lead rebuilt from its number, and the lead as it was saved. 线索重建"
@@ -77,9 +77,9 @@ def rebuild(number: str, outputs: Path | None = None) -> Rebuilt:
     folder = run_folder(outputs or settings().outputs, special, region, as_of)
     m = read_manifest(folder)
     run = Run(special, region, as_of, choices=m["inputs"]["choices"]["overridden"], lang=m["lang"])
-    return Rebuilt(_row(run.leads, number), _row(pd.read_parquet(folder / "leads.parquet", dtype_backend="pyarrow"), number), changes(job_of(m), folder.parents[3], Now()))
+    return Rebuilt(_row(run.leads, number), _row(pd.read_parquet(folder / "leads.parquet", dtype_backend="pyarrow"), number), list(differences(job_of(m), m, Now())))
 
-# %% ../../notebooks/work/compare.ipynb #7392d59f
+# %% ../../notebooks/work/compare.ipynb #735646bd
 def _verdicts(folder: Path, key) -> pd.DataFrame:
     v = pd.read_parquet(folder / "verdicts.parquet", dtype_backend="pyarrow")
     return v.set_index([*key, "rule"])[["outcome", "severity", "row", "law"]]
@@ -96,9 +96,16 @@ def _causes(rule, old, new, was, now) -> list[str]:
     if old.row != new.row: found.append("data")
     if _law_differs(old.law, new.law, was["law"]["values"], now["law"]["values"]): found.append("law")
     if any(was["choices"]["values"].get(c) != now["choices"]["values"].get(c) for c in rule.choices): found.append("choice")
-    return found or ["code" if (was["code"], was["reference"]) != (now["code"], now["reference"]) else "other rows 其他行"]
+    return found or list(_elsewhere(was, now))[:1] or ["unknown 不明"]
 
-# %% ../../notebooks/work/compare.ipynb #4e7a6463
+def _elsewhere(was, now):
+    "What differs between two runs though not in this row: code, or other rows, since a rule that hits too many of them suspends itself."
+    if any(was[k] != now[k] for k in ("code", "reference")): yield "code"
+    if any(was[k] != now[k] for k in ("data", "across", "absent")): yield "data"
+    if was["law"]["hash"] != now["law"]["hash"]: yield "law"
+    if was["choices"]["hash"] != now["choices"]["hash"]: yield "choice"
+
+# %% ../../notebooks/work/compare.ipynb #004e5af3
 def diff(a: Path, b: Path) -> pd.DataFrame:
     "Leads added, dropped or changed from run `a` to run `b`, each with its rules and the cause. 两次运行的差异"
     from supervise_lib.model.special import special as find_special
@@ -112,7 +119,7 @@ def diff(a: Path, b: Path) -> pd.DataFrame:
     rows = []
     for index, x in changed.iterrows():
         old, new = (None if pd.isna(x[f"outcome_{s}"]) else x[[f"outcome_{s}", f"row_{s}", f"law_{s}"]].rename(lambda c: c[:-2]) for s in "ab")
-        rows.append({**dict(zip([*key, "rule"], index)), "was": x["outcome_a"], "now": x["outcome_b"], "cause": ";".join(_causes(special.rule(index[-1]), old, new, ma["inputs"], mb["inputs"]))})
+        rows.append({**dict(zip([*key, "rule"], index, strict=True)), "was": x["outcome_a"], "now": x["outcome_b"], "cause": ";".join(_causes(special.rule(index[-1]), old, new, ma["inputs"], mb["inputs"]))})
     return pd.DataFrame(rows, columns=[*key, "rule", "was", "now", "cause"])
 
 def diff_leads(a: Path, b: Path) -> pd.DataFrame:
@@ -123,5 +130,5 @@ def diff_leads(a: Path, b: Path) -> pd.DataFrame:
     rows = []
     for k, g in d.groupby(key, sort=True):
         what = "changed" if k in la and k in lb else "added" if k in lb else "dropped" if k in la else None
-        if what: rows.append({**dict(zip(key, k)), "lead": what, "rules": ";".join(g["rule"]), "cause": ";".join(sorted({c for x in g["cause"] for c in x.split(";")}))})
+        if what: rows.append({**dict(zip(key, k, strict=True)), "lead": what, "rules": ";".join(g["rule"]), "cause": ";".join(sorted({c for x in g["cause"] for c in x.split(";")}))})
     return pd.DataFrame(rows, columns=[*key, "lead", "rules", "cause"])

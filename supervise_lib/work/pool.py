@@ -6,11 +6,11 @@
 __all__ = ['can_fork', 'ChildDied', 'Child', 'ending', 'Warm', 'request_of', 'ask', 'fork_here', 'wait', 'run_in_fork',
            'WarmPool']
 
-# %% ../../notebooks/work/pool.ipynb #830eb11c
+# %% ../../notebooks/work/pool.ipynb #8eaf378e
 import atexit, contextlib, os, pickle, select, signal, socket, struct, subprocess, sys, threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from .warm import PRELOAD, SINGLE, answer, fork, kill_group, read_frame
+from .warm import KERNEL, PRELOAD, SINGLE, answer, fork, kill_group, read_frame
 
 # %% ../../notebooks/work/pool.ipynb #57bf0622
 def can_fork() -> bool:
@@ -121,11 +121,11 @@ def run_in_fork(warm: Warm, function: Callable, *args, timeout: float | None = N
     try: return wait(child, timeout)
     finally: child.close()
 
-# %% ../../notebooks/work/pool.ipynb #68fd3dc6
+# %% ../../notebooks/work/pool.ipynb #15020a79
 class WarmPool:
-    "Up to `workers` forks of one warm process at a time. 预热进程池"
+    "Up to `workers` forks of one warm process at a time; what a notebook's kernel needs is always imported. 预热进程池"
     def __init__(self, workers: int = 2, preload=PRELOAD):
-        self.warm, self._threads = Warm(preload), ThreadPoolExecutor(workers)
+        self.warm, self._threads = Warm([*KERNEL, *preload]), ThreadPoolExecutor(workers)
     def submit(self, function: Callable, *args, timeout: float | None = None) -> Future:
         "Run a function in a fork as soon as a worker is free; it gets `timeout` seconds. 提交任务"
         return self._threads.submit(run_in_fork, self.warm, function, *args, timeout=timeout)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ORDER', 'PapersError', 'read_lines', 'rule_answers', 'read_file']
 
-# %% ../../notebooks/work/reading.ipynb #817b143f
-import datetime as dt, gzip, hashlib, json, tempfile
+# %% ../../notebooks/work/reading.ipynb #62b8dc9e
+import datetime as dt, gzip, json, tempfile
 from pathlib import Path
 from ..data.lake import Lake
 from ..data.papers import read_judgment
@@ -37,11 +37,12 @@ def read_lines(file: Path) -> list[dict]:
         found[str(record["id"])] = record
     return list(found.values())
 
-# %% ../../notebooks/work/reading.ipynb #dbd6e862
+# %% ../../notebooks/work/reading.ipynb #b64bbe47
 ORDER = ("hit", "cannot_tell", "clear", "not_applicable")
 
 def rule_answers(documents: dict, texts: dict, special: str, rule: str) -> dict[str, str]:
     "The outcome of one rule per document id; a document whose defendants could not be read at all is `cannot_tell`. 按文书汇总判定"
+    if not documents: return {}
     rows = {"legal_documents": [{"doc_id": i, "case_no": case_of(i, j), "doc_kind": "judgment", "doc_date": j.judgment_date.value if j.judgment_date else None, "doc_text": texts[i], "region_code": NATION} for i, j in documents.items()]}
     rows |= rows_of_documents((doc_id, judgment, NATION) for doc_id, judgment in documents.items())
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'REFERENCE', 'WATCHED', 'digest', 'modules_used', 'code_hash', 'reference_hash', 'atomic_folder',
-           'replace_folder', 'locked', 'write_atomic', 'versions']
+           'replace_folder', 'locked', 'left_behind', 'sweep', 'write_atomic', 'versions']
 
 # %% ../../notebooks/work/records.ipynb #2a8bade0
 import ast, hashlib, importlib.metadata, json, os, platform, shutil, tempfile
@@ -40,7 +40,7 @@ def _module_imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.Import): found |= {a.name for a in node.names}
     return tuple(sorted(m for m in found if m.startswith("supervise_lib.") and _module_path(m)))
 
-# %% ../../notebooks/work/records.ipynb #000eb8a0
+# %% ../../notebooks/work/records.ipynb #b29b461c
 def _module_path(module: str) -> Path | None:
     "The file of a module of this package."
     base = PACKAGE.joinpath(*module.split(".")[1:])
@@ -57,39 +57,62 @@ def modules_used(special: str, template_imports=()) -> tuple[str, ...]:
 
 def code_hash(special: str, template_imports=()) -> str:
     "Hash of the sources of all modules a run of `special` uses. 代码散列"
-    return digest([(m, digest(_module_path(m))) for m in modules_used(special, template_imports)])
+    return digest([(m, _source_hash(p := _module_path(m), p.stat().st_mtime_ns, p.stat().st_size)) for m in modules_used(special, template_imports)])
 
-# %% ../../notebooks/work/records.ipynb #3802f86f
-REFERENCE = ("bands/*.yaml", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
+@cache
+def _source_hash(path: Path, changed: int, size: int) -> str: return digest(path)
+
+# %% ../../notebooks/work/records.ipynb #dd347280
+REFERENCE = ("bands/", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
 
 @cache
 def _reference(stamp: tuple) -> str: return digest([digest(Path(path)) for path, *_ in stamp])
 
 def reference_hash(tables=()) -> str:
     "Hash of the reference data and of the contracts of `tables`. 参考数据散列"
-    params = resource("params")
-    files = sorted({*(p for pattern in REFERENCE for p in params.glob(pattern)), *(params / "tables" / f"{t}.yaml" for t in tables)})
+    found = lambda name: sorted(resource(f"params/{name}").glob("*.yaml")) if name.endswith("/") else [resource(f"params/{name}")]
+    files = sorted(p for name in dict.fromkeys((*REFERENCE, *(f"tables/{t}.yaml" for t in tables))) for p in found(name))
     return _reference(tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
 
-# %% ../../notebooks/work/records.ipynb #3955cab8
+# %% ../../notebooks/work/records.ipynb #32059363
 @contextmanager
 def atomic_folder(target: Path):
     "A staging folder that takes the place of `target` when the block ends without error, and vanishes otherwise. 原子写入目录"
-    target = Path(target); target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    target = Path(target)
+    with locked(target): staging, held = _stage(target)
     try:
         yield staging
         replace_folder(staging, target)
-    finally: shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if held is not None: os.close(held)
 
+def _stage(target: Path):
+    "A new staging folder with a lock held on it; those of processes that were killed are removed."
+    for left in target.parent.glob(f".{target.name}.*.partial"):
+        if (held := _hold(left)) is not None: shutil.rmtree(left, ignore_errors=True); os.close(held)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    return staging, _hold(staging)
+
+def _hold(folder: Path) -> int | None:
+    "Lock a folder for as long as this process lives; nothing if another holds it or the system knows no such locks."
+    if not fcntl: return None
+    handle = os.open(folder, os.O_RDONLY)
+    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return handle
+    except OSError: os.close(handle)
+
+# %% ../../notebooks/work/records.ipynb #e2a4afaa
 def replace_folder(staging: Path, target: Path):
     "Put `staging` where `target` is; two writers take turns. 替换目录"
     staging.chmod(0o755)
     with locked(target):
         old = target.with_name(f".{target.name}.{os.getpid()}.old") if target.exists() else None
         if old: os.replace(target, old)
-        os.replace(staging, target)
-    if old: shutil.rmtree(old, ignore_errors=True)
+        try: os.replace(staging, target)
+        except OSError:
+            if old: os.replace(old, target)
+            raise
+        if old: shutil.rmtree(old, ignore_errors=True)
 
 @contextmanager
 def locked(target: Path, suffix: str = ".lock"):
@@ -101,11 +124,33 @@ def locked(target: Path, suffix: str = ".lock"):
         finally:
             if fcntl: fcntl.flock(f, fcntl.LOCK_UN)
 
-# %% ../../notebooks/work/records.ipynb #48b116e3
+# %% ../../notebooks/work/records.ipynb #f79a48e8
+def left_behind(folder: Path) -> list[Path]:
+    "Staging folders in `folder` whose process is gone. 中断后遗留的目录"
+    return [p for p in sorted(folder.glob(".*.partial")) if p.is_dir() and not _held(p)]
+
+def _held(folder: Path) -> bool:
+    "Is a process at work in this staging folder?"
+    if not fcntl: return True
+    try: held = _hold(folder)
+    except FileNotFoundError: return False
+    if held is not None: os.close(held)
+    return held is None
+
+def sweep(folder: Path):
+    "Remove what killed processes left in `folder`, and put back results that stood aside. 清理中断遗留"
+    for left in [*left_behind(folder), *folder.glob(".*.old")]:
+        target = folder / left.name[1:].rsplit(".", 2)[0]
+        with locked(target):
+            if left.suffix == ".partial" and _held(left): continue
+            if left.suffix == ".old" and left.exists() and not target.exists(): os.replace(left, target)
+            else: shutil.rmtree(left, ignore_errors=True)
+
+# %% ../../notebooks/work/records.ipynb #5223330c
 def write_atomic(path: Path, text: str):
     "Write a text file so that it is old or new, never half. 原子写入文件"
     path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as f: f.write(text); f.flush(); os.fsync(f.fileno())
         os.chmod(temporary, 0o644); os.replace(temporary, path)

@@ -8,7 +8,7 @@ __all__ = ['ACROSS', 'STAGING', 'RunError', 'as_day', 'as_region', 'deliveries',
            'model_of', 'Why', 'find_row', 'why_of', 'most_urgent_of', 'write_parquet', 'inputs_of', 'data_inputs',
            'manifest_of', 'dump_run', 'run_folder', 'save_run', 'Run']
 
-# %% ../../notebooks/work/run.ipynb #5747ce09
+# %% ../../notebooks/work/run.ipynb #d2305264
 import datetime as dt, json, os, time
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,12 +20,12 @@ from ..data.regions import region as find_region, within
 from ..law.values import Law
 from ..model.leads import explain, make_leads
 from ..model.special import Choices, Special, check_frame, judge_all, special as find_special
-from ..model.verdicts import OUTCOME_TEXT, Outcome, count_outcomes
+from ..model.verdicts import Outcome, count_outcomes
 from ..settings import settings
 from ..text import Text, get_lang, set_lang
 from .records import atomic_folder, code_hash, digest, reference_hash, versions
 
-# %% ../../notebooks/work/run.ipynb #ca8a3e33
+# %% ../../notebooks/work/run.ipynb #8fa99cc5
 class RunError(ValueError):
     "A run that was asked for in a way that cannot be right. 运行参数有误"
 
@@ -34,7 +34,9 @@ def as_day(value) -> dt.date:
     if value is None: raise RunError("as_of is missing: give the day up to which the data are complete, such as as_of='2023-12-31' 缺少数据截止日")
     if isinstance(value, dt.datetime): return value.date()
     if isinstance(value, dt.date): return value
-    try: return dt.date.fromisoformat(value)
+    try:
+        if (day := dt.date.fromisoformat(value)).isoformat() == value: return day    # 20231231 would name another folder
+        raise ValueError(value)
     except (TypeError, ValueError): raise RunError(f"as_of {value!r} is not a day; expected YYYY-MM-DD 数据截止日格式有误") from None
 
 def as_region(value):

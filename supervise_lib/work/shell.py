@@ -41,8 +41,10 @@ class Outbox(IOPubThread):
         if self.busy: self.interrupted = True
         else: signal.default_int_handler(number, frame)
 
-# %% ../../notebooks/work/shell.ipynb #0c48e0b4
-def schedule(self, f): f()
+# %% ../../notebooks/work/shell.ipynb #b0cd1629
+def schedule(self, f):
+    "Run `f` now: there is no loop to hand it to. 立即执行"
+    f()
 
 def call_later(self, delay: float, f):
     "Call `f` from the clock's thread after `delay` seconds. 延时发送"
@@ -114,7 +116,7 @@ class Inbox:
             if parts == [b"shutdown"]: self.loop.create_task(self.on_shutdown())
             else: asyncio.ensure_future(self.callback([zmq.Frame(p) for p in parts]))
 
-# %% ../../notebooks/work/shell.ipynb #25cfa422
+# %% ../../notebooks/work/shell.ipynb #ca70eb84
 class NoSubshells:
     "Stands where ipykernel keeps the thread of its sub-shells: says which thread is the main one and is false."
     parent_thread = threading.main_thread()
@@ -123,7 +125,7 @@ class NoSubshells:
 class ForkedKernel(IPythonKernel):
     "ipykernel's kernel in a forked child. 派生内核"
     shell_stream, control_stream, shell_channel_thread, debugger_class = Any(), Any(), Any(), Any()
-    _supports_kernel_subshells = False
+    _supports_kernel_subshells, _execute_sleep = False, 0       # ipykernel sleeps a moment per cell, for its sockets' sake
 
     def pre_handler_hook(self): self.saved_sigint_handler = signal.signal(signal.SIGINT, self.iopub_thread.on_interrupt)
 
@@ -159,7 +161,7 @@ class ForkedApp(IPKernelApp):
         inbox.on_shutdown = self.kernel.stop
         self.displayhook.get_execution_count = lambda: self.kernel.execution_count
 
-# %% ../../notebooks/work/shell.ipynb #916765da
+# %% ../../notebooks/work/shell.ipynb #edba4f13
 _kept = []      # what must not be finalised here: it would close files that are ours by now
 
 def clean_slate():
@@ -169,7 +171,7 @@ def clean_slate():
     _kept.append(asyncio.get_event_loop_policy())
     asyncio.set_event_loop_policy(None); asyncio.set_event_loop(asyncio.new_event_loop())
     for singleton in (IPKernelApp, IPythonKernel): singleton.clear_instance()
-    sys.modules.pop("matplotlib_inline.backend_inline", None)
+    for name in ("matplotlib_inline.backend_inline", "tqdm.auto", "tqdm.autonotebook"): sys.modules.pop(name, None)      # they look for a notebook when imported
     if "ipykernel.debugger" not in sys.modules:     # a tenth of a second to import, and nobody can attach to it
         sys.modules["ipykernel.debugger"] = types.ModuleType("ipykernel.debugger"); sys.modules["ipykernel.debugger"]._is_debugpy_available = False
     if "supervise_lib.text" in sys.modules: sys.modules["supervise_lib.text"].set_lang("zh")

@@ -6,9 +6,8 @@
 __all__ = ['TYPES', 'TemplateError', 'template_path', 'parameters_cell', 'declared', 'check_parameters', 'template_imports',
            'template_hash']
 
-# %% ../../notebooks/work/templates.ipynb #23a3801e
+# %% ../../notebooks/work/templates.ipynb #a936ef51
 import ast, difflib, json
-from functools import cache
 from pathlib import Path
 from ..settings import resource
 from .records import digest

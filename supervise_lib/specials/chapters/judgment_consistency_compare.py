@@ -4,18 +4,17 @@
 
 # %% auto #0
 __all__ = ['FLOAT', 'BAND_VALUES', 'UNIT', 'LATER', 'GRAVE', 'TERMS', 'AFTERWARDS', 'PROTEST', 'MONTH', 'RULES', 'convicted',
-           'first_instance', 'order_months', 'sentence_months', 'protest_deadline', 'unless', 'in_force', 'code_sets',
-           'charge_changed', 'court_gave_reasons', 'amended_elsewhere', 'number_of_crimes_changed', 'amounts',
-           'amount_differs', 'band_values', 'amount_severity', 'unit_slip', 'several_defendants',
-           'circumstance_differs', 'statutory', 'circumstance_severity', 'comparable', 'same_scale',
-           'below_recommendation', 'above_recommendation', 'months_below', 'months_above', 'charge_was_changed',
-           'later_circumstances', 'heavier_circumstances', 'plea_withdrawn', 'below_severity', 'above_severity',
-           'probation_against_recommendation', 'real_term_against_recommendation', 'assessed_fit', 'probation_spoilt',
-           'held_for_a_term', 'overridden_without_notice', 'in_plea_case', 'acquitted', 'charge_or_person_omitted',
-           'passed_over_or_convicted', 'judged_separately', 'withdrawn_before']
+           'convicted_first', 'first_instance', 'order_months', 'sentence_months', 'protest_deadline', 'unless',
+           'in_force', 'code_sets', 'charge_changed', 'court_gave_reasons', 'amended_elsewhere',
+           'number_of_crimes_changed', 'amounts', 'amount_differs', 'band_values', 'amount_severity', 'unit_slip',
+           'several_defendants', 'circumstance_differs', 'statutory', 'circumstance_severity', 'comparable',
+           'same_scale', 'below_recommendation', 'above_recommendation', 'months_below', 'months_above',
+           'charge_was_changed', 'later_circumstances', 'heavier_circumstances', 'plea_withdrawn', 'below_severity',
+           'above_severity', 'probation_against_recommendation', 'real_term_against_recommendation', 'assessed_fit',
+           'probation_spoilt', 'held_for_a_term', 'overridden_without_notice', 'in_plea_case', 'acquitted',
+           'charge_or_person_omitted', 'passed_over_or_convicted', 'judged_separately', 'withdrawn_before']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #8271886b
-import datetime as dt
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #b99e2e47
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.bands import Bands, band_of
@@ -26,10 +25,14 @@ from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #6c4397d8
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #fddf1b88
 def convicted(f):
-    "Found guilty at first instance. 一审定罪。"
-    return f.is_judged & one_of(f.verdict, ["guilty", "exempt"]) & (f.instance_level != "second").fillna(True)
+    "Found guilty, at whatever instance. 判决有罪。"
+    return f.is_judged & one_of(f.verdict, ["guilty", "exempt"])
+
+def convicted_first(f):
+    "Found guilty at first instance. 一审判决有罪。"
+    return convicted(f) & (f.instance_level != "second").fillna(True)
 
 def first_instance(f):
     "Judged at first instance. 一审判决。"
@@ -48,10 +51,11 @@ def sentence_months(f):
     "Ordering months of the sentence to be served; none for penalties without a term."
     return order_months(f.term_years, f.term_months, f.term_days)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #f75e1b18
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #4a137381
 def protest_deadline(f, law):
-    "Last day for a protest against a judgment: the statutory days from receipt. 抗诉期限届满日"
-    return period_days_criminal(f.proc_service_date, law.on("protest_days_judgment", f.proc_service_date))
+    "Last day for a protest against a judgment: the statutory days from receipt; none against one that is final. 抗诉期限届满日"
+    received = f.proc_service_date.where((f.instance_level != "second").fillna(True), pd.NA)
+    return period_days_criminal(received, law.on("protest_days_judgment", received))
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #c4f1bd8c
 def unless(suspected):
@@ -62,7 +66,7 @@ def in_force(law, name, day):
     "Was the rule of law of this name in force on the day? Missing where the day is. 当日是否施行"
     return law.on(name, day).notna().astype(BOOL).where(day.notna(), pd.NA)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #5c6c29e5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #99696579
 def code_sets(lists) -> list:
     "Per row the set of charge codes of a list column; missing where the list, or one of its codes, is missing."
     def codes(items):
@@ -72,7 +76,7 @@ def code_sets(lists) -> list:
 
 def _compared(f, test):
     "A flag from the claimed and the judged set of charges, missing where one of them is."
-    pairs = zip(code_sets(f.claims), code_sets(f.charges))
+    pairs = zip(code_sets(f.claims), code_sets(f.charges), strict=True)
     return pd.Series([None if a is None or b is None else bool(test(a, b)) for a, b in pairs], index=f.index, dtype=BOOL)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #daa81221
@@ -120,14 +124,14 @@ def band_values() -> tuple[str, ...]:
 
 BAND_VALUES = band_values()
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #700de70f
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #0b00f6f3
 def amount_severity(f, law, choice):
     "S1 where the ratio is a slip of units, S3 where a lower band was reached, else S2."
     a = amounts(f, law)
     ratio = (a["amount_found"] / a["amount_claimed"]).astype(FLOAT)
     slip = any_of(one_of(ratio.where(ratio >= 1, 1 / ratio).round(6), [10.0, UNIT]), f.index, empty=False).fillna(False)
     lower = any_of((a["amount_found"] < a["amount_claimed"]) & (a["band_found"] != a["band_claimed"]), f.index, empty=False).fillna(False)
-    return pd.Series([1 if s else 3 if lo else 2 for s, lo in zip(slip, lower)], index=f.index)
+    return pd.Series([1 if s else 3 if lo else 2 for s, lo in zip(slip, lower, strict=True)], index=f.index)
 
 def unit_slip(f, law):
     "The two amounts differ by exactly ten thousand times: yuan and ten thousands of yuan. 数额恰差一万倍，系元与万元之误。"
@@ -141,40 +145,41 @@ def several_defendants(f, law):
     "There are several defendants, whose amounts may be counted separately. 共同犯罪中各被告人数额可能分别认定。"
     return unless(pd.Series([None if c is None else len(c) > 1 for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #523fd9e1
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #359c3986
 LATER = ("merit", "major_merit", "plea", "reconciled")    # may arise between indictment and judgment
 
 def circumstance_differs(f, law):
     "A statutory circumstance was added or denied by the court. 判决增加认定或者不认定起诉书载明的法定情节。"
-    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), known_absent(f.claimed_in_judgment))
+    rows = zip(to_lists(f.claimed), to_lists(f.accepted), to_lists(f.rejected), to_lists(f.recited), f.claimed_in_judgment.fillna(True), strict=True)
     return pd.Series([_differ(*r) for r in rows], index=f.index, dtype=BOOL)
 
-def _differ(claimed, accepted, rejected, partly_told):
+def _differ(claimed, accepted, rejected, recited, partly_told):
     "Do claimed and accepted statutory circumstances differ? Unknown where one side was not told and nothing was rejected."
     if claimed is None or accepted is None: return None
     if partly_told: return True if set(claimed) & set(rejected or []) & statutory() else None
     claimed, accepted, rejected = ({x for x in v or [] if x in statutory()} - set(LATER) for v in (claimed, accepted, rejected))
     contained = {"confession"} if "surrender" in claimed | accepted else set()
+    contained |= set(recited or []) & accepted      # the judgment itself recites that the prosecution claimed it: then the list of the indictment is short
     return bool((claimed & rejected | claimed - accepted | accepted - claimed) - contained)
 
 def statutory() -> frozenset:
     "Codes of circumstances with an effect fixed by law."
     return frozenset(c.code for c in circumstances().values() if c.effect)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #f1837d79
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #af191a6a
 GRAVE = {"recidivist", "surrender", "accessory", "major_merit"}
 
 def circumstance_severity(f, law):
     "S3 where recidivism, surrender, a lesser part or great merit is in question, else S2."
-    rows = zip(to_lists(f.claimed), to_lists(f.accepted))
+    rows = zip(to_lists(f.claimed), to_lists(f.accepted), strict=True)
     return pd.Series([3 if GRAVE & (set(a or []) ^ set(b or [])) else 2 for a, b in rows], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #0664d0f8
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #af3ccc8c
 TERMS = ["fixed", "detention", "control"]
 
 def comparable(f):
     "A sentence with a term, with no part of the comparison resting on another kind of penalty."
-    return convicted(f) & one_of(f.principal_penalty, TERMS)
+    return convicted_first(f) & one_of(f.principal_penalty, TERMS)
 
 def same_scale(f):
     "Are recommended and imposed penalty counted alike? Months of 管制 are spent at liberty and compare with nothing else."
@@ -189,10 +194,14 @@ def above_recommendation(f, law, choice):
     "The sentence is above the recommended range. 判处刑期高于量刑建议幅度。"
     return (sentence_months(f) > f.rec_high.astype(FLOAT) + choice.rec_tol_months).where(same_scale(f), pd.NA)
 
-def months_below(f, law): return f.rec_low.astype(FLOAT) - sentence_months(f)
-def months_above(f, law): return sentence_months(f) - f.rec_high.astype(FLOAT)
+def months_below(f, law):
+    "Months by which the sentence lies below the recommended range."
+    return f.rec_low.astype(FLOAT) - sentence_months(f)
+def months_above(f, law):
+    "Months by which the sentence lies above the recommended range."
+    return sentence_months(f) - f.rec_high.astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #6a3871c9
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #08f53821
 def charge_was_changed(f, law):
     "The court convicted of another charge than the recommendation was made for. 判决罪名与建议罪名不同。"
     return _compared(f, lambda claimed, judged: claimed != judged)
@@ -214,26 +223,29 @@ def _new_circumstances(f, wanted):
         if accepted is None: return None
         found = set(accepted) & wanted
         return False if not found else None if claimed is None else bool(found - set(claimed))
-    return pd.Series([new(a, b) for a, b in zip(to_lists(f.claimed), to_lists(f.accepted))], index=f.index, dtype=BOOL)
+    return pd.Series([new(a, b) for a, b in zip(to_lists(f.claimed), to_lists(f.accepted), strict=True)], index=f.index, dtype=BOOL)
 
 def plea_withdrawn(f, law):
     "The plea of guilt was withdrawn at trial. 被告人当庭翻供、不再认罪认罚。"
-    denied, said = f.is_plea & ~f.is_plea_accepted, f.says_plea_withdrawn
-    return (denied.where(said.isna(), known_absent(denied)) | said) & f.is_plea.fillna(True)    # where the text was read it decides; who never pleaded withdrew nothing
+    told = ((f.is_plea & ~f.is_plea_accepted) | f.says_plea_withdrawn) & f.is_plea.fillna(True)    # who never pleaded withdrew nothing
+    silent = f.is_plea.isna() & f.is_plea_accepted.fillna(True) & ~f.says_plea_withdrawn          # neither a plea nor its withdrawal is told
+    return told.where(~silent.fillna(False), False)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #19d23984
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a48c8c90
 def _gap_severity(gap, base, f, choice):
     "S3 in a plea case without notice to adjust, where the gap reaches six months or a quarter; else S2."
     wide = (gap >= choice.rec_gap_months) | (gap >= choice.rec_gap_share * base)
     serious = known_absent(f.is_plea) & f.court_adjust_notice_date.isna() & known_absent(wide)
     return pd.Series([3 if s else 2 for s in serious], index=f.index)
 
-def below_severity(f, law, choice): return _gap_severity(months_below(f, law), f.rec_low.astype(FLOAT), f, choice)
+def below_severity(f, law, choice):
+    "S3 in a plea case without notice to adjust, where the gap is wide; else S2."
+    return _gap_severity(months_below(f, law), f.rec_low.astype(FLOAT), f, choice)
 def above_severity(f, law):
     "S3 in a plea case without notice to adjust, else S2."
     return pd.Series([3 if s else 2 for s in known_absent(f.is_plea) & f.court_adjust_notice_date.isna()], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #6d1d7336
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #34135fe5
 def probation_against_recommendation(f, law):
     "A real term was recommended and probation was granted. 建议判处实刑而宣告缓刑。"
     return (f.rec_suspended == "no") & f.is_suspended
@@ -252,24 +264,24 @@ def probation_spoilt(f, law):
 
 def held_for_a_term(f):
     "Sentenced to a term that could have been suspended."
-    return convicted(f) & one_of(f.principal_penalty, ["fixed", "detention"])
+    return convicted_first(f) & one_of(f.principal_penalty, ["fixed", "detention"])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #a3743dbd
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #2ed7637f
 def overridden_without_notice(f, law, said):
     "In a plea case the recommendation was not followed and the prosecutor was not invited to adjust it. 认罪认罚案件未建议调整即改变量刑建议。"
     rules = ["JUDGE_R05", "JUDGE_R06", "JUDGE_R07", "JUDGE_R08"]
     hit = (said[rules] == "hit").any(axis=1)
     open_ = (said[rules] == "cannot_tell").any(axis=1) & ~hit
-    departed = pd.Series([None if o else bool(h) for h, o in zip(hit, open_)], index=f.index, dtype=BOOL)
+    departed = pd.Series([None if o else bool(h) for h, o in zip(hit, open_, strict=True)], index=f.index, dtype=BOOL)
     silent = f.court_adjust_notice_date.isna().astype(BOOL)
-    silent = silent.where(~(silent & known_absent(f.claimed_in_judgment)), pd.NA)    # what is known from the judgment alone does not tell of notices
+    silent = silent.where(~silent | known_absent(~f.claimed_in_judgment), pd.NA)    # what is known from the judgment alone does not tell of notices
     return departed & silent & (f.rec_version == 1)
 
 def in_plea_case(f, law):
     "Convicted in a plea case, after the plea system was written down."
-    return convicted(f) & f.is_plea & f.is_plea_accepted & in_force(law, "adjust_notice", f.announce_date)
+    return convicted_first(f) & f.is_plea & f.is_plea_accepted & in_force(law, "adjust_notice", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #79179f31
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #63f55235
 def acquitted(f, law):
     "The court acquitted the defendant or rejected a charge. 判决宣告无罪或者部分指控不成立。"
     acquittal = one_of(f.verdict, ["not_guilty_law", "not_guilty_evidence"])
@@ -283,7 +295,7 @@ def charge_or_person_omitted(f, law):
 
 def passed_over_or_convicted(f):
     "Passed over by the judgment, or convicted at first instance; an acquittal deals with its charges."
-    return (~f.is_judged | convicted(f)) & (f.instance_level != "second").fillna(True)
+    return (~f.is_judged & (f.instance_level != "second").fillna(True)) | convicted(f)    # who did not appeal is not in the judgment on appeal
 
 def judged_separately(f, law):
     "The judgment says that the person or fact is dealt with in another case. 判决书载明另案处理或者分案审理。"
@@ -291,9 +303,10 @@ def judged_separately(f, law):
 
 def withdrawn_before(f, law):
     "The indictment was withdrawn or the trial ended otherwise than by judgment. 撤回起诉或者以其他方式结案。"
-    return (f.court_close_kind != "judgment").fillna(False) | f.says_trial_ended
+    otherwise = f.court_close_kind != "judgment"
+    return otherwise.where(otherwise.notna() | ~known_absent(f.is_judged), False) | f.says_trial_ended
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #927317a0
+# %% ../../../notebooks/specials/chapters/judgment_consistency_compare.ipynb #848ea36c
 PROTEST = dict(instrument="protest", late_instrument="protest_request", deadline=protest_deadline)
 MONTH = Text("months", "个月")
 RULES = (
@@ -301,9 +314,9 @@ RULES = (
          exclusions=(court_gave_reasons, amended_elsewhere), shows=("announce_date", "proc_service_date", "verdict_quote"), reads=("protest_days_judgment",), **PROTEST),
     Rule(number_of_crimes_changed, id="JUDGE_R02", title=Text("Number of crimes changed", "罪数认定不一致"), severity=2, needs=("claims", "charges"), applies=convicted,
          exclusions=(court_gave_reasons, amended_elsewhere), shows=("verdict_quote", "rec_low", "rec_high"), reads=("protest_days_judgment",), tier=2, **PROTEST),
-    Rule(amount_differs, id="JUDGE_R03", title=Text("Amount or quantity found differs and crosses a band", "数额认定差异跨幅度"), severity=amount_severity, needs=("claims", "charges"), applies=convicted,
+    Rule(amount_differs, id="JUDGE_R03", title=Text("Amount or quantity found differs and crosses a band", "数额认定差异跨幅度"), severity=amount_severity, needs=("claims", "charges"), applies=convicted_first,
          exclusions=(unit_slip, several_defendants), shows=("verdict_quote",), choices=("amount_abs_tol", "amount_rel"), reads=("protest_days_judgment", *BAND_VALUES), **PROTEST),
-    Rule(circumstance_differs, id="JUDGE_R04", title=Text("Statutory circumstance added or denied", "法定情节认定不一致"), severity=circumstance_severity, needs=("claimed",), applies=convicted,
+    Rule(circumstance_differs, id="JUDGE_R04", title=Text("Statutory circumstance added or denied", "法定情节认定不一致"), severity=circumstance_severity, needs=("claimed",), applies=convicted_first,
          shows=("claimed", "accepted", "rejected", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),
     Rule(below_recommendation, id="JUDGE_R05", title=Text("Sentence below the recommended range", "量刑低于建议幅度"), severity=below_severity, needs=("rec_low",), applies=comparable,
          exclusions=(charge_was_changed, later_circumstances, plea_withdrawn), shows=("rec_high", "term_years", "term_months", "term_days", "rec_adopted_text", "verdict_quote"),
@@ -311,7 +324,7 @@ RULES = (
     Rule(above_recommendation, id="JUDGE_R06", title=Text("Sentence above the recommended range", "量刑高于建议幅度"), severity=above_severity, needs=("rec_high",), applies=comparable,
          exclusions=(charge_was_changed, heavier_circumstances, plea_withdrawn), shows=("rec_low", "term_years", "term_months", "term_days", "rec_adopted_text", "verdict_quote"),
          choices=("rec_tol_months",), reads=("protest_days_judgment",), margin=months_above, margin_unit=MONTH, **PROTEST),
-    Rule(probation_against_recommendation, id="JUDGE_R07", title=Text("Probation although a real term was recommended", "建议实刑而判缓刑"), severity=2, needs=("rec_suspended", "is_suspended"), applies=convicted,
+    Rule(probation_against_recommendation, id="JUDGE_R07", title=Text("Probation although a real term was recommended", "建议实刑而判缓刑"), severity=2, needs=("rec_suspended", "is_suspended"), applies=convicted_first,
          exclusions=(later_circumstances, assessed_fit), shows=("term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),
     Rule(real_term_against_recommendation, id="JUDGE_R08", title=Text("Real term although probation was recommended", "建议缓刑而判实刑"), severity=2, needs=("rec_suspended", "is_suspended"), applies=held_for_a_term,
          exclusions=(plea_withdrawn, heavier_circumstances, probation_spoilt), shows=("term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), tier=2, **PROTEST),

@@ -10,19 +10,19 @@ __all__ = ['DATE', 'RANK', 'NO_PROTEST', 'RULES', 'CLOCK', 'withdrawal_deadline'
            'days_late', 'suspension_open', 'tried', 'clock_running', 'clock_severity', 'custody_days', 'equals_custody',
            'short_fast_track', 'unsuspended', 'outliers', 'of_one_charge', 'unlike_sentence']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #00449bcd
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #6afc21f7
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
 from ...model.lists import any_of, asked_last, exploded, has, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, TERMS, convicted, first_instance, order_months, protest_deadline, sentence_months, unless
-from .judgment_consistency_limits import allowed, charge_rows, codes_with
+from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, TERMS, convicted, convicted_first, first_instance, protest_deadline, sentence_months, unless
+from .judgment_consistency_limits import allowed, codes_with
 from ...stats.outliers import Outliers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #8d808aa5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e00dd242
 DATE = pd.ArrowDtype(pa.date32())
 
 def withdrawal_deadline(f, law):
@@ -35,7 +35,7 @@ def withdrawn_and_open(f, law):
     decided = one_of(f.prosecution_decision, ["no_case", "insufficient", "minor"]).fillna(False) & (f.decision_date >= f.close_date).fillna(False)
     in_time = known_absent(decided) & (f.decision_date <= due).fillna(False)
     again = (f.prosecution_decision == "indict") & (f.decision_date > f.close_date)    # indicted again: lawful with new facts or evidence
-    return (~in_time & (due < law.as_of)).where(f.prosecution_decision.notna() & ~again.fillna(True), pd.NA)    # without any record of the review nothing is known of what followed
+    return (~in_time & (due < law.as_of)).where(f.prosecution_decision.notna() & f.decision_date.notna() & ~again.fillna(True), pd.NA)    # without any record of the review nothing is known of what followed
 
 def was_withdrawn(f):
     "The indictment was withdrawn; a case that was decided was not."
@@ -66,10 +66,10 @@ def left_to_another_case(f, law):
     "The judgment leaves it to another case. 判决书载明另案处理。"
     return f.says_split
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #39e268a7
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #58295e0a
 def lighter_than_accessory(f, law):
     "A principal was sentenced below every accessory to the same crime, without a mitigating circumstance that the accessories lack. 主犯量刑轻于同案全部从犯。"
-    return pd.Series([_inverted(*row) for row in zip(f.person_id_no, f.role_found, to_lists(f.codefendants), to_lists(f.accepted))], index=f.index, dtype=BOOL)
+    return pd.Series([_inverted(*row) for row in zip(f.person_id_no, f.role_found, to_lists(f.codefendants), to_lists(f.accepted), strict=True)], index=f.index, dtype=BOOL)
 
 def _inverted(person, role, all_, accepted):
     "Is this principal's term below that of every comparable accessory?"
@@ -101,7 +101,7 @@ def heavier_accessory(f, law):
     "The accessory is a recidivist or the defendants are charged with different numbers of crimes. 从犯系累犯或者罪数不同。"
     return pd.Series([any(d["role"] == "accessory" and "recidivist" in (d["accepted"] or []) for d in c or []) for c in to_lists(f.codefendants)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #03766d31
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #27035aa0
 def earlier_not_revoked(f, law, choice):
     "The crime falls into the probation or parole of an earlier judgment, which was not revoked. 缓刑、假释考验期内犯新罪或者发现漏罪，判决未撤销缓刑、假释。"
     flat = exploded(f, "priors", keep=("offence_from", "offence_to", "announce_date"))
@@ -120,7 +120,7 @@ def earlier_not_revoked(f, law, choice):
     term_end = flat["registered_end"].where(flat["registered_end"].notna(), flat["end"])
     serving = ~flat["suspended"].fillna(True) & (flat["offence_to"] > flat["date"]).fillna(False) & (flat["offence_from"] <= term_end).fillna(False)    # on parole, on leave or escaped
     open_ = ((flat["suspended"].fillna(True) & unsure) | serving) & ~running
-    flag = pd.Series([True if r else None if o else False for r, o in zip(running, open_.fillna(True))], index=flat.index, dtype=BOOL)
+    flag = pd.Series([True if r else None if o else False for r, o in zip(running, open_.fillna(True), strict=True)], index=flat.index, dtype=BOOL)
     found = any_of(flag, f.index, empty=False)
     untold = known_absent(f.says_earlier_probation) & pd.Series([not p for p in to_lists(f.priors)], index=f.index, dtype=BOOL)
     return found.where(~untold, pd.NA) & ~(f.says_revoked | f.says_combined_with_earlier)
@@ -133,7 +133,7 @@ def known_person(f):
     "Convicted, and known by a valid identity number."
     return convicted(f) & f.person_id_no.str.startswith("P")
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #d87af6de
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #c5580d48
 def trial_due(f, law):
     "Last day of the longest trial limit that could apply. 审理期限届满日"
     start = f.court_accept_date.where(f.delay_to.isna(), f.delay_to)
@@ -156,7 +156,6 @@ def longest_sentence(f) -> pd.Series:
 @asked_last
 def possible_months(f, law) -> pd.Series:
     "Months of the longest sentence that could be expected in the case: the statute speaks of the possible, not of the pronounced sentence; missing where the band is not known."
-    c = charge_rows(f, law)
     ranges = allowed(f, law)
     most = ranges["max_months"].where(ranges["n_candidates"] > 0, pd.NA).astype(FLOAT)
     open_ = most.isna().groupby(level=0).any()
@@ -170,6 +169,7 @@ def is_extended(f):
     "Was more time approved? Without any extension on record: no."
     return has(f.extension_kinds, "trial_3m").fillna(False)
 
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #ca95ed3f
 def out_of_time(f, law):
     "The judgment was given after the trial limit or served late. 超过审理期限宣判或者逾期送达。"
     stopped = days_between(f.suspend_from, f.suspend_to).astype(FLOAT).fillna(0)
@@ -202,13 +202,13 @@ def clock_severity(f, law, choice):
     left = days_between(pd.Series(law.as_of, index=f.index, dtype=DATE), protest_deadline(f, law))
     return pd.Series([4 if x else 3 for x in known_absent(left <= choice.protest_alarm_days)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #f76c94a7
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #ea93b0ff
 def custody_days(f) -> pd.Series:
     "Days in the detention centre between the crime and the judgment, from its own records; missing where there are none. Stays from before the crime belong to another case."
     def total(stays, day, crime):
         own = [s for s in stays or [] if s["from"] and s["basis"] not in ("execute", "temporary") and not pd.isna(crime) and not pd.isna(day) and crime <= s["from"] <= day]
         return sum((min(s["to"] or day, day) - s["from"]).days for s in own) if own else None
-    return pd.Series([total(*row) for row in zip(to_lists(f.stays), f.announce_date, f.offence_from)], index=f.index, dtype=pd.ArrowDtype(pa.int64()))
+    return pd.Series([total(*row) for row in zip(to_lists(f.stays), f.announce_date, f.offence_from, strict=True)], index=f.index, dtype=pd.ArrowDtype(pa.int64()))
 
 def equals_custody(f, law, choice):
     "The sentence equals the custody already served and differs from the recommendation. 判处刑期与已羁押时间基本相等，且与量刑建议不同。"
@@ -224,9 +224,9 @@ def short_fast_track(f, law):
 
 def unsuspended(f):
     "Convicted to a real term."
-    return convicted(f) & one_of(f.principal_penalty, TERMS) & ~f.is_suspended
+    return convicted_first(f) & one_of(f.principal_penalty, TERMS) & ~f.is_suspended
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #ec102b34
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #b7fa8c83
 def outliers(choice) -> Outliers:
     "The sentence-length model of this special."
     return Outliers(id="sentence_outliers", title=Text("Unusual sentence lengths", "量刑离群"), y="single_months", by="single_charge", court="court_name", circumstances=("log_amount", "is_plea_accepted", "n_lighter", "n_heavier"),
@@ -240,9 +240,9 @@ def unlike_sentence(f, law, choice):
     "The sentence is unusual for its charge, amount and circumstances. 同案不同判：刑期明显偏离同类案件。"
     cases = outliers(choice).cases(f)
     judged = cases["p"].notna()
-    return pd.Series([bool(fl) if j else None for fl, j in zip(cases["flag"].notna(), judged)], index=f.index, dtype=BOOL)
+    return pd.Series([bool(fl) if j else None for fl, j in zip(cases["flag"].notna(), judged, strict=True)], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #181ed94b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_course.ipynb #e941529c
 RULES = (
     Rule(withdrawn_and_open, id="JUDGE_R18", title=Text("Indictment withdrawn and not closed", "撤回起诉后未依法处理"), severity=3, needs=("close_date",), applies=was_withdrawn, exclusions=(moved_elsewhere,), complete=("prosecution_reviews",),
          instrument="correction_notice", deadline=withdrawal_deadline, shows=("prosecution_decision", "decision_date"), reads=("withdraw_decide_days",), tier=2),
@@ -258,7 +258,7 @@ RULES = (
     Rule(equals_custody, id="JUDGE_R26", title=Text("Sentence equals custody served", "实报实销"), severity=2, needs=("rec_low", "rec_high"), applies=unsuspended, exclusions=(short_fast_track,),
          shows=("term_end_printed", "term_years", "term_months", "verdict_quote"), reads=("protest_days_judgment",), choices=("equal_tol_days",), tier=2, **PROTEST),
     Rule(unlike_sentence, id="JUDGE_R28", title=Text("Similar cases, different courts", "同案不同判预警"), severity=2, needs=("single_months",), applies=of_one_charge, instrument="suggestion_trial",
-         shows=("single_charge", "accepted"), choices=("fdr_q", "outlier_min_cases"), tier=2, only_with_others=True),
+         shows=("single_charge", "accepted"), choices=("fdr_q", "outlier_min_cases"), tier=2, only_with_others=True, by_row=False),
 )
 CLOCK = Rule(clock_running, id="JUDGE_R25", title=Text("Protest clock running on an unreviewed difference", "抗诉期限预警"), severity=clock_severity, needs=("proc_service_date",), applies=first_instance, complete=("protests",),
              shows=("effective_date",), reads=("protest_days_judgment",), choices=("protest_alarm_days",), only_with_others=True, **PROTEST)

@@ -7,9 +7,8 @@ __all__ = ['INT', 'OTHER_MATTER', 'LAST_EVERYWHERE', 'KINDS', 'RULES', 'told', '
            'plain_term', 'tolerance', 'one_way', 'dates_do_not_follow', 'no_history', 'plain_answer', 'prints_dates',
            'was_corrected', 'combined_with_earlier', 'days_beyond', 'date_severity', 'timeline_of']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #c912c54f
-import datetime as dt
-import numpy as np, pandas as pd, pyarrow as pa
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #8a28a4f4
+import pandas as pd, pyarrow as pa
 from ...data.papers_custody import Custody
 from ...data.papers_facts import date_fact
 from ...data.papers_text import Field
@@ -36,7 +35,7 @@ def recorded(stays, judged):
     "Stays in the detention centre before the judgment, as intervals; an open stay runs on."
     return [(s["from"], s["to"], "detain") for s in stays or [] if s["from"] and (judged is None or s["from"] <= judged) and s["basis"] not in ("execute", "temporary")]
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #2e3442bf
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #4b825070
 OTHER_MATTER = "administrative_detention"
 
 def readings(events, stays, judged, crime=None) -> tuple[list, list]:
@@ -51,7 +50,7 @@ def readings(events, stays, judged, crime=None) -> tuple[list, list]:
 @asked_last
 def accounts(f) -> tuple[list[pd.Series], list[pd.Series]]:
     "The two groups of accounts for all rows, each account a column of custody lists; missing where a row has no such account. 羁押经过的不同口径"
-    rows = [readings(c, s, _day(d), _day(o)) for c, s, d, o in zip(to_lists(f.custody_told), to_lists(f.stays), f.announce_date, f.offence_from)]
+    rows = [readings(c, s, _day(d), _day(o)) for c, s, d, o in zip(to_lists(f.custody_told), to_lists(f.stays), f.announce_date, f.offence_from, strict=True)]
     def columns(which):
         most = max((len(r[which]) for r in rows), default=0)
         return [pd.Series([r[which][i] if i < len(r[which]) else None for r in rows], index=f.index, dtype=object) for i in range(most)]
@@ -67,7 +66,7 @@ def _checked(f, custody, law):
     found = check_dates(g.term_start_printed, g.term_end_printed, g.term_years.fillna(0), g.term_months.fillna(0), g.term_days.fillna(0), g.principal_penalty, g.announce_date, custody[known], law=law)
     return pd.DataFrame({"end": found["end_off"], "start": found["start_off"]}).reindex(f.index).astype(INT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #6e640bbf
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #5ad1c13b
 def _smallest(f, group, law) -> pd.DataFrame:
     "Per row the account of the group that fits best: its distance in days and whether the printed end is later than it allows."
     found = [_checked(f, custody, law) for custody in group]
@@ -91,32 +90,32 @@ def plain_term(f) -> pd.Series:
     return _days_between(end, f.term_end_printed)
 
 def _days_between(a, b):
-    return pd.Series([None if pd.isna(x) or pd.isna(y) else (y - x).days for x, y in zip(a, b)], index=a.index, dtype=INT)
+    return pd.Series([None if pd.isna(x) or pd.isna(y) else (y - x).days for x, y in zip(a, b, strict=True)], index=a.index, dtype=INT)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #1b40c489
+# %% ../../../notebooks/specials/chapters/judgment_consistency_dates.ipynb #69ad48b2
 def tolerance(f, law, choice) -> pd.Series:
     "Days inside which the answer is left open: more before the counting rule was written down, none where there is only one way to count."
     written = law.on("term_counting_rule", f.announce_date).notna()
-    return pd.Series([0 if p else choice.term_tolerance_days if w else choice.term_tolerance_days_old for p, w in zip(one_way(f), written)], index=f.index, dtype=INT)
+    return pd.Series([0 if p else choice.term_tolerance_days if w else choice.term_tolerance_days_old for p, w in zip(one_way(f), written, strict=True)], index=f.index, dtype=INT)
 
 LAST_EVERYWHERE = 28    # from this day on some month ends before the next one, and practice was split
 
 def one_way(f) -> list[bool]:
     "One unbroken stay that is told with its first day, printed as such, on a day that every month has: nothing is open to practice."
     return [not pd.isna(p) and p.day < LAST_EVERYWHERE and len(sure) == 1 and not maybe and history == "told" and sure[0][1] is None and sure[0][0] == p and all(x["from"] == p for x in s or [])
-            for (sure, maybe, history), s, p in zip((told(c, _day(d)) for c, d in zip(to_lists(f.custody_told), f.announce_date)), to_lists(f.stays), f.term_start_printed)]
+            for (sure, maybe, history), s, p in zip((told(c, _day(d)) for c, d in zip(to_lists(f.custody_told), f.announce_date, strict=True)), to_lists(f.stays), f.term_start_printed, strict=True)]
 
 def dates_do_not_follow(f, law, choice):
     "The printed first or last day of the term does not follow from the term and the custody by any lawful way of counting. 判决书载明的刑期起止日期与刑期、羁押情况不符。"
     d, slack = days_off(f, law), tolerance(f, law, choice)
     least = pd.concat([d["off"], d["off_with"]], axis=1).min(axis=1).astype(INT)
     in_order = (d["off"] == 0) & ((d["off_with"] == 0) | d["off_with"].isna())
-    answer = pd.Series([True if b else False if o else None for b, o in zip((least > slack).fillna(False), in_order.fillna(False))], index=f.index, dtype=BOOL)
+    answer = pd.Series([True if b else False if o else None for b, o in zip((least > slack).fillna(False), in_order.fillna(False), strict=True)], index=f.index, dtype=BOOL)
     return answer.where(~(d["off"].isna() & no_history(f)), plain_answer(f)).where(sentence_months(f).notna(), pd.NA)    # a term that is not told is not a term of no days
 
 def no_history(f):
     "No custody is told and none recorded."
-    return pd.Series([not c and not s for c, s in zip(to_lists(f.custody_told), to_lists(f.stays))], index=f.index, dtype=bool)
+    return pd.Series([not c and not s for c, s in zip(to_lists(f.custody_told), to_lists(f.stays), strict=True)], index=f.index, dtype=bool)
 
 def plain_answer(f):
     "In order where the end follows from the printed start and the start lies after the crime and not after the judgment became final; otherwise open."

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KEY', 'READ_FROM_TEXT', 'CHARGE', 'CLAIM', 'OPERATIVE', 'IN_VERDICT', 'IN_TEXT', 'STRONG', 'OWN', 'COURT', 'DERIVED',
-           'listed', 'indicted', 'paired', 'last_recommendation', 'document_facts', 'quotes', 'custody_told', 'stays',
-           'priors', 'codefendants', 'found_circumstances', 'property_items', 'judgment_frame', 'measures']
+           'listed', 'indicted', 'paired', 'last_recommendation', 'document_facts', 'quotes', 'recited', 'custody_told',
+           'stays', 'priors', 'codefendants', 'found_circumstances', 'property_items', 'judgment_frame', 'measures']
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #6aeb8ca5
 import ibis, pyarrow as pa
@@ -69,7 +69,7 @@ def last_recommendation(t):
         rec_fine_low=_.rec_fine_min_yuan.sum(), rec_fine_high=_.rec_fine_max_yuan.sum(), rec_date=_.rec_date.max(), rec_version=_.rec_version.max(),
         court_adjust_notice_date=_.court_adjust_notice_date.max())
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #cc5706b8
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #91e35a2c
 OPERATIVE = r"(?s)判决如下(.*?)(?:如不服|本判决为终审|审\s*判\s*长|审\s*判\s*员|附[：:相]|$)"
 IN_VERDICT = {"says_fine": r"罚金|没收(?:个人)?(?:全部|部分)?财产", "says_revoked": r"撤销[^。；]{0,80}(?:缓刑|假释)|(?:缓刑|假释)[^。；]{0,20}撤销",
               "says_combined_with_earlier": r"前罪|前判|原判|原犯|漏罪|余刑|残刑|未执行(?:完毕)?的|尚未执行|已(?:经)?(?:执行|服刑)|撤销[^。；]{0,80}(?:缓刑|假释)"}
@@ -100,6 +100,11 @@ def quotes(t):
     dates = f.filter(_.field == "term_dates").group_by("doc_id", "person_id_no").agg(dates_quote=_.quote.min())
     return verdict.outer_join(dates, ["doc_id", "person_id_no"]).select(doc_id=ibis.coalesce(_.doc_id, _.doc_id_right), person_id_no=ibis.coalesce(_.person_id_no, _.person_id_no_right),
                                                                       verdict_quote=_.verdict_quote, dates_quote=_.dates_quote)
+
+def recited(t):
+    "Per document and person the circumstances that the judgment recites as claimed by the prosecution."
+    c = t.paper_fields.filter(_.field.startswith("claimed:") & _.person_id_no.notnull())
+    return c.mutate(code=_.field.substr(len("claimed:"))).group_by("doc_id", "person_id_no").agg(recited=_.code.collect(order_by=_.code, distinct=True))
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #0251d0db
 STRONG = "P"    # pseudonyms of valid identity numbers begin so; every other key stays inside its document
@@ -149,7 +154,7 @@ def property_items(t):
     p = t.judgment_property_items
     return p.group_by("case_no").agg(property_kinds=p.property_item_kind.collect(order_by=p.item_seq))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #6854f8be
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #74ec5c16
 def _attach(left, right, on):
     "Left join that keeps no second copy of the keys."
     joined = left.left_join(right, [left[a] == right[b] for a, b in on])
@@ -170,7 +175,7 @@ def judgment_frame(t):
     f = _attach(f, last_recommendation(t), claim)
     for part in (found_circumstances(t), custody_told(t), priors(t)): f = _attach(f, part, same)
     for part in (document_facts(t), property_items(t), codefendants(t)): f = _attach(f, part, [("case_no", "case_no")])
-    f = _attach(f, quotes(t), [("doc_id", "doc_id"), ("person_id_no", "person_id_no")])
+    for part in (quotes(t), recited(t)): f = _attach(f, part, [("doc_id", "doc_id"), ("person_id_no", "person_id_no")])
     f = _attach(f, stays(t), [("person_id_no", "person_id_no")])
     return _finish(_attach(f, t.persons.select("person_id_no", "gender", "birth_date").distinct(on="person_id_no"), [("person_id_no", "person_id_no")]), t)
 
@@ -220,7 +225,7 @@ _prior = pa.struct([("case_no", _text), ("date", _date), ("verdict", _text), ("p
                     ("effective", _date), ("end", _date), ("probation_end", _date), ("released", _date), ("release_kind", _text), ("registered_end", _date), ("crimes", pa.list_(pa.struct([("code", _text), ("end", _date)])))])
 _other = pa.struct([("person", _text), ("role", _text), ("penalty", _text), ("years", _int), ("months", _int), ("days", _int), ("codes", _codes), ("accepted", _codes)])
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #6174b5b3
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #1c905581
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 _says = lambda en, zh: _d(en, zh, _bool, "legal_documents.doc_text")
 DERIVED = {
@@ -228,7 +233,7 @@ DERIVED = {
     "claimed_in_judgment": _d("indictment known from the judgment only", "起诉情况仅见于判决书", _bool, "indictment_defendants.source_system"), "versions": _d("versions of the indictment", "起诉书版本数", _int, "indictment_defendants.indictment_doc_no"),
     "charges": _d("charges convicted", "判决罪名", pa.list_(_charge), "judgment_charges.charge_code", "judgment_charges.term_months", "judgment_charges.fine_yuan"), "claims": _d("charges indicted", "起诉罪名", pa.list_(_claim), "indictment_charges.charge_code"),
     "claimed": _d("circumstances in the indictment", "起诉情节", _codes, "indictment_circumstances.circumstance"), "accepted": _d("circumstances accepted", "判决认定情节", _codes, "judgment_circumstances.circumstance"),
-    "rejected": _d("circumstances rejected", "判决不予认定情节", _codes, "judgment_circumstances.finding"), "rec_low": _d("recommendation from, months", "量刑建议下限（月）", _int, "sentencing_recommendations.rec_min_months"),
+    "recited": _d("circumstances the judgment recites as claimed", "判决书转述的指控情节", _codes, "paper_fields.field"), "rejected": _d("circumstances rejected", "判决不予认定情节", _codes, "judgment_circumstances.finding"), "rec_low": _d("recommendation from, months", "量刑建议下限（月）", _int, "sentencing_recommendations.rec_min_months"),
     "rec_high": _d("recommendation to, months", "量刑建议上限（月）", _int, "sentencing_recommendations.rec_max_months"), "rec_kind": _d("penalty recommended", "建议刑种", _text, "sentencing_recommendations.principal_penalty"),
     "rec_fine_low": _d("fine recommended from", "建议罚金下限", _float, "sentencing_recommendations.rec_fine_min_yuan"), "rec_fine_high": _d("fine recommended to", "建议罚金上限", _float, "sentencing_recommendations.rec_fine_max_yuan"),
     "custody_told": _d("custody told in the judgment", "判决书载明的羁押经过", pa.list_(_event), "paper_custody.from_date"), "stays": _d("stays in detention centres", "看守所羁押记录", pa.list_(_stay), "custody_stays.in_time"),

@@ -23,7 +23,7 @@ from ...model.verdicts import BOOL, known_absent, one_of
 from .judgment_consistency_compare import BAND_VALUES, FLOAT, PROTEST, MONTH, convicted, in_force, order_months, sentence_months, unless
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #533e4db9
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #8964b578
 FACTS = {"repeat_3plus": "repeat_3plus", "indoor": "indoor", "weapon": "weapon", "pickpocketing": "pickpocket", "telecom": "telecom", "group_ringleader": "group_ringleader"}
 
 @asked_last
@@ -39,7 +39,8 @@ def charge_rows(f, law) -> pd.DataFrame:
 
 def asked(c) -> dict:
     "What the bands are asked about each charge: a circumstance that was not accepted is unknown, not absent."
-    facts = {fact: has(c["accepted"], code).where(has(c["accepted"], code), pd.NA) for fact, code in FACTS.items()}
+    alone = pd.Series(~c.index.duplicated(keep=False), index=c.index, dtype=BOOL)      # with several charges nobody says to which a circumstance belongs
+    facts = {fact: has(c["accepted"], code).where(has(c["accepted"], code) & alone, pd.NA) for fact, code in FACTS.items()}
     return dict(charge=c["code"], date=c["act_day"], judgment_date=c["announce_date"], amount=c["amount"], region=c["region_code"], minor=c["minor"], injury_grade=c["injury"], grams=c["grams"], drug_kind=c["drug_kind"], **facts)
 
 @asked_last
@@ -65,12 +66,15 @@ def fine_in_text(f, law):
     "The operative part mentions a fine or confiscation that could not be attached to this charge. 主文提到罚金或者没收财产，未能对应到罪名。"
     return pd.Series([None if x is None or pd.isna(x) or x else False for x in f.says_fine], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #f73bf6f9
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #1437aabf
 def fine_out_of_range(f, law):
     "The fine is below every floor or above every ceiling that may apply to the charge. 罚金数额低于下限或者高于上限。"
     c, book = charge_rows(f, law), Bands(law=law)
     outside, fined = book.fine_outside(allowed(f, law), c["fine"]), c["fine"].notna().to_numpy(bool)
-    c, flag = c[fined], any_of((outside["below"] | outside["above"])[fined], f.index)
+    floor, ageless = law.on("fine_min_yuan", c["act_day"]), c["minor"].isna().astype(BOOL)    # of unknown age: between the floors of a minor and of an adult both sides are open
+    below = outside["below"].where(~(ageless & (c["fine"] < floor)).fillna(True) | outside["below"].fillna(True), pd.NA)
+    above = outside["above"].where(~(ageless & (c["fine"] <= floor)).fillna(True), pd.NA)
+    c, flag = c[fined], any_of((below | above)[fined], f.index)
     attached = c["fine"].groupby(level=0).sum().reindex(f.index) == f.fine_yuan    # a fine that no charge accounts for was not looked at
     return flag.where(flag.fillna(False) | attached.fillna(False), pd.NA)
 
@@ -86,12 +90,12 @@ def fine_severity(f, law):
     "S2 where the sentence was mitigated, since practice disputes whether the fine follows; else S3."
     return pd.Series([2 if m else 3 for m in mitigated(f).fillna(False)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #62e9de3b
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #0203eb72
 def outside_every_band(f, law):
     "The principal penalty is above every band in question, below it without a mitigating circumstance, or outside the limits of its kind. 主刑超出法定刑幅度。"
     c, book = charge_rows(f, law), Bands(law=law)
     outside = book.principal_outside(allowed(f, law), c["penalty"], c["months_order"])
-    below = outside["below"] & ~has(c["accepted"], *codes_with("M", "X")) & ~c["minor"].fillna(False) & ~c["says_supreme_court"]
+    below = outside["below"] & ~has(c["accepted"], *codes_with("M", "X")) & ~c["minor"] & ~c["says_supreme_court"]
     return any_of(outside["above"] | below | outside_kind(c, law), f.index)
 
 def outside_kind(c, law):
@@ -104,13 +108,14 @@ def outside_kind(c, law):
 
 KINDS = (("fixed", "penalty_fixed_min_months", "penalty_fixed_max_months"), ("detention", "penalty_detention_min_months", "penalty_detention_max_months"), ("control", "penalty_control_min_months", "penalty_control_max_months"))
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #ce470772
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #a36ebd41
 def mitigated_too_far(f, law):
     "The sentence was mitigated by more than one band. 减轻处罚跨越两个以上量刑幅度。"
     c, book = charge_rows(f, law), Bands(law=law)
     short = book.principal_outside(book.one_band_below(**asked(c)), c["penalty"], c["months_order"])["below"]
     lowest = (book.rank(book.band_of(**asked(c))) == 1)
-    return any_of(short & ~lowest & has(c["accepted"], *codes_with("M")), f.index)
+    at_all = book.principal_outside(allowed(f, law), c["penalty"], c["months_order"])["below"]    # what is inside every band was not mitigated
+    return any_of(short & at_all & ~lowest & has(c["accepted"], *codes_with("M")), f.index)
 
 def may_be_exempted(f, law):
     "A circumstance was accepted that allows exemption from punishment. 具有可以免除处罚的情节。"
@@ -121,7 +126,7 @@ def mitigation_severity(f, law):
     many = set(codes_with("M"))
     return pd.Series([2 if len(many & set(a or [])) > 1 else 3 for a in to_lists(f.accepted)], index=f.index)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #8217241d
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #4ef32f80
 REAL = ["fixed", "life", "death_reprieve"]
 
 def prior_rows(f, law, choice) -> pd.DataFrame:
@@ -135,11 +140,11 @@ def prior_rows(f, law, choice) -> pd.DataFrame:
     p["intentional"] = pd.Series([all_intentional([x["code"] for x in c or []], choice) for c in to_lists(p["crimes"])], index=p.index, dtype=BOOL)
     p["offence"] = pd.Series([max((x["end"] for x in c or [] if x["end"]), default=None) for c in to_lists(p["crimes"])], index=p.index, dtype=pd.ArrowDtype(pa.date32()))
     flat = p.reset_index(drop=True)
-    adult = law.on("minor_age", flat["announce_date"])
+    adult, years = (law.on(n, p["announce_date"]).reset_index(drop=True) for n in ("minor_age", "recid_years"))    # asked with the rows' own labels, so that the trail finds them
     then = age_criminal(flat["birth_date"], flat["offence"]) >= adult
     child = age_criminal(flat["birth_date"], flat["date"]) < adult    # who was a minor at the earlier judgment was one at the crime; an adult need not have been
     p["adult"] = then.where(then.notna(), (~child).where(child, pd.NA)).set_axis(p.index)
-    p["until"] = anniversary(flat["completed"], law.on("recid_years", flat["announce_date"])).set_axis(p.index)
+    p["until"] = anniversary(flat["completed"], years).set_axis(p.index)
     return p
 
 def is_negligent(code, choice) -> bool | None:
@@ -190,7 +195,7 @@ def is_barred_probation(f, law):
     "Probation, after the bar for recidivists and ringleaders was written as it stands."
     return is_probation(f) & in_force(law, "no_probation_recid", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #b366c905
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #8d8b309f
 def probation_not_allowed(f, law):
     "Probation for a term above the limit or for another kind of penalty. 对超过法定刑期或者其他刑种适用缓刑。"
     limit = law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
@@ -212,7 +217,9 @@ def is_probation(f):
     "Convicted with probation."
     return convicted(f) & f.is_suspended
 
-def term_limit_margin(f, law): return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
+def term_limit_margin(f, law):
+    "Months by which the term lies above the limit for probation."
+    return sentence_months(f) - law.on("probation_max_term_months", f.announce_date).astype(FLOAT)
 
 # %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #c6ae0d77
 def must_have_probation(f, law):
@@ -239,7 +246,7 @@ def fined(f):
     "Convicted, and not known to be without a fine."
     return convicted(f) & (f.fine_yuan > 0)
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #af4202e3
+# %% ../../../notebooks/specials/chapters/judgment_consistency_limits.ipynb #16f63c4d
 LIMIT = dict(PROTEST)
 RULES = (
     Rule(compulsory_fine_missing, id="JUDGE_R09", title=Text("Compulsory fine missing", "应当并处罚金而未判处"), severity=3, needs=("charges",), applies=punished,
@@ -259,5 +266,5 @@ RULES = (
     Rule(probation_period_wrong, id="JUDGE_R16", title=Text("Probation period outside its limits", "缓刑考验期错误"), severity=3, needs=("is_suspended", "principal_penalty"), applies=is_probation,
          shows=("term_years", "term_months", "term_days", "probation_years", "probation_months", "verdict_quote"), reads=("prob_min_det", "prob_max_det", "prob_min_fix", "prob_max_fix", "protest_days_judgment"), **LIMIT),
     Rule(must_have_probation, id="JUDGE_R27", title=Text("Compulsory probation refused or confinement of a protected person", "应当缓刑未缓刑"), severity=3, needs=("is_suspended",), applies=short_term,
-         exclusions=(not_to_be_suspended,), shows=("birth_date", "offence_to", "term_years", "term_months", "verdict_quote"), reads=("must_probation", "minor_age", "elder_age_years", "protest_days_judgment"), tier=2, **LIMIT),
+         exclusions=(not_to_be_suspended,), shows=("birth_date", "offence_to", "term_years", "term_months", "verdict_quote"), reads=("must_probation", "minor_age", "elder_age_years", "probation_max_term_months", "protest_days_judgment"), tier=2, **LIMIT),
 )
