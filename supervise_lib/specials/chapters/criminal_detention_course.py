@@ -97,7 +97,7 @@ def asked_again(f, law):
     "Arrest was requested again. 有新证据重新提请。"
     return (f.last_request_date > f.arrest_service_date).fillna(False)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bff52316
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #19fbca05
 def measure_spans(f, law, kinds) -> list:
     "Per row {organ: (first day, days in all, still open)} of measures of some kinds; None where one cannot be told."
     def spans(ms, gone):
@@ -112,13 +112,13 @@ def measure_spans(f, law, kinds) -> list:
             out[m["organ"]] = (min(first, a), total + (end - a).days, running or not ends)
         return out
     gone = (went_on(f) | closed(f)).astype(object).where(lambda x: x.notna(), None)
-    return [spans(ms, g) for ms, g in zip(to_lists(f.measures), gone)]
+    return [spans(ms, g) for ms, g in zip(to_lists(f.measures), gone, strict=True)]
 
 def too_long(f, law, kinds, name, grace) -> tuple[pd.Series, pd.Series]:
     "Is one organ's measure longer than its months, and by how many days?"
     months = law.on(name, f.start_date)
     flags, beyond = [], []
-    for row, n in zip(measure_spans(f, law, kinds), months):
+    for row, n in zip(measure_spans(f, law, kinds), months, strict=True):
         if row is None or pd.isna(n): flags.append(None); beyond.append(None); continue
         over = {o: (a + dt.timedelta(days=total) - period_months_criminal(a, n, custody=True)).days for o, (a, total, _) in row.items()}
         worst = max(over.values(), default=None)
@@ -165,7 +165,7 @@ def forfeited(f, law):
 def has_deposit(f): return f.is_first & f.deposit_paid_date.notna().astype(BOOL)
 def deposit_severity(f, law): return column((3 if x else 2 for x in known_absent(unpaid(f))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #65aa087c
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #755f5bd6
 def downgraded(f, law, choice):
     "After the detention the police gave an administrative penalty for the same act, and the case was not closed before or the amount reaches the crime. 刑事拘留后仅作行政处罚。"
     p = exploded(f, "penalties", keep=("start_date", "case_status", "status_date", "terminate_date", "police_charge"))
@@ -186,18 +186,18 @@ def not_prosecuted(f, law):
 def dropped(f, law, choice):
     "Another person of the same case was convicted and this one, once detained, was neither transferred nor ended. 同案人已被判决，本人被拘留后无下文。"
     def first(js, me): return min((j["date"] for j in js or [] if j["person"] != me and j["verdict"] in ("guilty", "exempt")), default=None)
-    day = column((first(js, plain(me)) for js, me in zip(to_lists(f.judged), f.person_id_no)), f.index, DATE)
+    day = column((first(js, plain(me)) for js, me in zip(to_lists(f.judged), f.person_id_no, strict=True)), f.index, DATE)
     nameless = column((any(not (j["person"] or "").startswith("P") for j in js or []) for js in to_lists(f.judged)), f.index, BOOL)
     late = (period_months_criminal(day, choice.co_gap_months, custody=True) < today(f, law)).fillna(False)
     own = f.transfer_date.notna() | f.prosecution_received.notna() | f.judged_date.notna() | (f.suspect_status == "transferred").fillna(False)
     left = late & ~own.astype(BOOL) & ~closed(f)
     return listed_only(left.where(~(left & nameless).fillna(False), pd.NA), f)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #0e629578
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #66820ec0
 def repeated(f, law, choice):
     "Detained again in the same case, or summoned again and again without a break beyond the longest summons. 同一案件重复拘留，或者以连续传唤变相拘禁。"
     def again(ms, start): return any(m["kind"] == "detain" and m["from"] and m["from"] < start for m in ms or [])
-    twice = column((again(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time)), f.index, BOOL)
+    twice = column((again(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time, strict=True)), f.index, BOOL)
     def chain(ms):
         best = total = 0; last = None
         for m in (x for x in ms or [] if x["kind"] == "summons" and x["from"] and x["to"]):
@@ -212,12 +212,12 @@ def repeated(f, law, choice):
 def bail_broken(f, law):
     "Detained for breaking the bail, before an arrest. 违反取保候审规定，先行拘留后逮捕。"
     def before(ms, start): return bool([m for m in ms or [] if m["from"] and m["from"] < start][-1:]) and [m for m in ms if m["from"] and m["from"] < start][-1]["kind"] in ("bail", "residence")
-    free = column((before(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time)), f.index, BOOL)
+    free = column((before(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time, strict=True)), f.index, BOOL)
     return free & ((f.measure_end_kind == "arrest") | f.end_time.isna()).fillna(True)
 
 def detained(f): return f.is_detention
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #e59616ca
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #2dbe7814
 MONTHS = {"m1_156": "investigation_ext_156_months", "m2_158": "investigation_ext_158_months", "m2_159": "investigation_ext_159_months"}
 
 def months_allowed(f, law, before=None):
@@ -243,7 +243,7 @@ def investigated_until(f, law) -> pd.Series:
         known = [d for d in map(plain, dates) if d] + [m["to"].date() for m in ms or [] if m["kind"] == "arrest" and m["to"] and m["to"].date() >= arrested]
         known += [s["to"].date() for s in stays or [] if s["from"] and s["from"].date() <= arrested and s["to"] and s["to"].date() >= arrested and s["reason"] not in ("transfer", "hospital")]
         return min(known, default=law.as_of)
-    return column((last(a, d, m, s) for a, d, m, s in zip(f.arrest_executed_date, zip(f.transfer_date, f.prosecution_received, f.judged_date), to_lists(f.measures), to_lists(f.stays))), f.index, DATE)
+    return column((last(a, d, m, s) for a, d, m, s in zip(f.arrest_executed_date, zip(f.transfer_date, f.prosecution_received, f.judged_date, strict=True), to_lists(f.measures), to_lists(f.stays), strict=True)), f.index, DATE)
 
 def investigation_too_long(f, law):
     "In custody for investigation after the arrest beyond the months allowed and extended. 逮捕后侦查羁押超过法定期限。"

@@ -22,7 +22,7 @@ from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #544c1cf9
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #39288a72
 FLOAT, DATE, TIME = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.timestamp("us"))
 DAYS, HOURS = Text("days", "日"), Text("hours", "小时")
 NOTICE = dict(instrument="correction_notice")
@@ -32,7 +32,7 @@ def column(values, index, kind): return pd.Series(list(values), index=index, dty
 def hours_between(a, b) -> pd.Series:
     "Hours from a to b; missing where either is."
     # one by one: Arrow's checked subtraction also looks at what lies under missing cells
-    return column((None if pd.isna(x) or pd.isna(y) else (y - x).total_seconds() / 3600 for x, y in zip(a, b)), a.index, FLOAT)
+    return column((None if pd.isna(x) or pd.isna(y) else (y - x).total_seconds() / 3600 for x, y in zip(a, b, strict=True)), a.index, FLOAT)
 
 def day_only(t) -> pd.Series:
     "Was only a day delivered, without an hour?"
@@ -52,14 +52,14 @@ def plain(value): return None if pd.isna(value) else value
 
 def today(f, law) -> pd.Series: return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #2c65ba0a
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #30388d76
 def entry_time(f) -> pd.Series:
     "When the person was first in a detention centre after the detention, any centre and any basis; missing where no stay is recorded."
     def first(stays, case, day, end):
         if pd.isna(day): return None
         mine = [s for s in stays or [] if s["from"] and (not s["case"] or s["case"] == case)]    # a stay of another time or case says nothing of this one
         return min((s["from"] for s in mine if (s["to"] is None or s["to"].date() >= day) and (s["from"].date() <= end if end else s["case"] == case)), default=None)
-    found = column((first(s, plain(c), d, plain(e)) for s, c, d, e in zip(to_lists(f.stays), f.police_case_no, f.start_date, f.end_date)), f.index, TIME)
+    found = column((first(s, plain(c), d, plain(e)) for s, c, d, e in zip(to_lists(f.stays), f.police_case_no, f.start_date, f.end_date, strict=True)), f.index, TIME)
     return found.where(found.isna() | (found >= f.start_time), f.start_time)
 
 def late_to_centre(f, law):
@@ -135,7 +135,7 @@ def accomplice_at_large(f, law):
     "An accomplice is at large. 有同案人在逃。"
     return (f.suspects_at_large > 0).where(f.suspects_at_large.notna(), False)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #3fe1342c
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #2b189af6
 def detained_until(f, law) -> tuple[pd.Series, pd.Series]:
     "Last day held on this detention and whether it still goes on; missing where it is not recorded."
     def last(start, end, arrested, decision, measures, stays):
@@ -146,7 +146,7 @@ def detained_until(f, law) -> tuple[pd.Series, pd.Series]:
         known += [s["to"].date() for s in own[:1] if s["to"] and s["reason"] not in ("transfer", "hospital")]
         if known: return min(known), False
         return (law.as_of, True) if own and own[0]["to"] is None else (None, None)
-    found = [last(*x) for x in zip(f.start_date, f.end_date, f.arrest_executed_date, f.arrest_decision, to_lists(f.measures), to_lists(f.stays))]
+    found = [last(*x) for x in zip(f.start_date, f.end_date, f.arrest_executed_date, f.arrest_decision, to_lists(f.measures), to_lists(f.stays), strict=True)]
     return column((x for x, _ in found), f.index, DATE), column((x for _, x in found), f.index, BOOL)
 
 CAPS = {"none": "detain_cap_std", "to7": "detain_cap_ext", "to30": "detain_cap_max"}
@@ -176,7 +176,7 @@ def held_for_another_case(f, law):
     def other(stays, case, start):
         if pd.isna(start): return None
         return any(s["case"] and case and s["case"] != case and s["from"] and (s["to"] is None or s["to"].date() > start) and s["from"].date() <= start + dt.timedelta(days=400) for s in stays or [])
-    return column((other(s, plain(c), d) for s, c, d in zip(to_lists(f.stays), f.police_case_no, f.start_date)), f.index, BOOL)
+    return column((other(s, plain(c), d) for s, c, d in zip(to_lists(f.stays), f.police_case_no, f.start_date, strict=True)), f.index, BOOL)
 
 def cap_severity(f, law):
     "S4 while the person is still inside, else S3."
@@ -184,7 +184,7 @@ def cap_severity(f, law):
 
 def days_over_cap(f, law): return days_between(cap_day(f, law), detained_until(f, law)[0])
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #ccf54e2c
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #38418d11
 REFUSED = ("not_crime", "insufficient", "no_need")
 
 def left_after(f, law) -> pd.Series:
@@ -194,7 +194,7 @@ def left_after(f, law) -> pd.Series:
         inside = [s for s in stays or [] if s["from"] and s["from"].date() <= served and (s["to"] is None or s["to"].date() >= served)]
         if inside: return inside[-1]["to"].date() if inside[-1]["to"] else law.as_of
         return plain(end) if not stays else served
-    return column((left(*x) for x in zip(to_lists(f.stays), f.arrest_service_date, f.end_date)), f.index, DATE)
+    return column((left(*x) for x in zip(to_lists(f.stays), f.arrest_service_date, f.end_date, strict=True)), f.index, DATE)
 
 def kept_after_refusal(f, law, choice):
     "Not released at once after the refusal of arrest was served. 不批准逮捕后未立即释放。"
@@ -208,7 +208,7 @@ def refused_only(f):
 
 def to_residence(f, law):
     "The measure was changed to residential surveillance. 变更为监视居住。"
-    return column((any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms or []) for ms, d in zip(to_lists(f.measures), f.arrest_service_date)), f.index, BOOL)
+    return column((any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms or []) for ms, d in zip(to_lists(f.measures), f.arrest_service_date, strict=True)), f.index, BOOL)
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #c70a016d
 def too_young(f, law, choice):
