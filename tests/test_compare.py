@@ -118,7 +118,8 @@ def verdicts(folder): return pd.read_parquet(folder / "verdicts.parquet").set_in
 
 def really_changed(a, b):
     "Rows and rules whose hit came, went or became more or less severe, found without the module's help."
-    both = verdicts(a).join(verdicts(b), how="outer", lsuffix="_a", rsuffix="_b").fillna("—").astype(str)
+    both = verdicts(a).add_suffix("_a").join(verdicts(b).add_suffix("_b"), how="outer")
+    both = both.assign(**{c: both[c].fillna(-1).astype(int) if c.startswith("severity") else both[c].astype(object).fillna("—") for c in both})
     return set(both[((both["outcome_a"] == "hit") | (both["outcome_b"] == "hit")) & ((both["outcome_a"] != both["outcome_b"]) | (both["severity_a"] != both["severity_b"]))].index)
 
 
@@ -151,14 +152,13 @@ def test_a_choice_alone(place, tmp_path):
 
 
 def test_data_alone(place, tmp_path):
-    "One case loses its recommendation, another one is not delivered any more."
+    "One judgment is not delivered any more, and one county has no recommendations."
     lake = place.own_lake(); run = Run(SPECIAL, CITY, DAY, lake=Lake(lake.folder))
-    hit = lambda prefix: run.verdicts[(run.verdicts["outcome"] == "hit") & run.verdicts["rule"].str.startswith(prefix)].iloc[0]["case_no"]
-    case, other = run.leads["case_no"].iloc[0], hit("JUDGE_R16")
-    code = run.frame.set_index("case_no")["region_code"]
-    for c in {case, other}:
-        region = code[c] if isinstance(code[c], str) else code[c].iloc[0]
-        rows = lake.fetch(lake.table("criminal_judgments", region)); lake.write("criminal_judgments", rows[rows["case_no"] != c], regions=[region])
+    gone = run.leads["case_no"].iloc[0]
+    wide = run.verdicts[(run.verdicts["outcome"] == "hit") & run.verdicts["rule"].isin(["JUDGE_R05", "JUDGE_R06"]) & (run.verdicts["case_no"] != gone)]["case_no"].iloc[0]
+    region = lambda case: run.frame.loc[run.frame["case_no"] == case, "region_code"].iloc[0]
+    rows = lake.fetch(lake.table("criminal_judgments", region(gone))); lake.write("criminal_judgments", rows[rows["case_no"] != gone], regions=[region(gone)])
+    lake.write("sentencing_recommendations", lake.fetch(lake.table("sentencing_recommendations", region(wide)))[:0], regions=[region(wide)])
     leads = explained(place.folder(CITY), Run(SPECIAL, CITY, DAY, lake=lake, lang="zh").save(tmp_path / "b"), "data")
     assert "dropped" in set(leads["lead"])
 
