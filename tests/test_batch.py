@@ -228,7 +228,7 @@ def test_options_that_would_be_ignored_are_refused(place, args, words):
 
 def test_every_kind_of_failure_is_kept_and_told_and_stops_no_other(toy):
     good, raises, slow, killed, left, dies = toy.regions[:6]
-    toy.behave(f"import signal\nif region == '{raises}': 1 / 0\nif region == '{slow}': time.sleep(60)\nif region == '{killed}': os.kill(os.getpid(), signal.SIGKILL)\nif region == '{left}': os._exit(3)\nif region == '{dies}': os.killpg(os.getppid(), signal.SIGKILL)")
+    toy.behave(f"import signal\nif region == '{raises}': 1 / 0\nif region == '{slow}': time.sleep(60)\nif region == '{killed}': os.kill(os.getpid(), signal.SIGKILL)\nif region == '{left}': os._exit(3)\nif region == '{dies}': os.kill(os.getppid(), signal.SIGKILL)")
     heard = []
     record = batch(toy.jobs, workers=2, timeout=3, told=lambda done, n, total: heard.append((done.job.region, done.status, n, total)))
     jobs = {j["job"]["region"]: j for j in record["jobs"]}
