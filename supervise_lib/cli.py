@@ -171,7 +171,7 @@ def _runner(scheduler):
     from supervise_lib.work.cluster import run_on
     return run_on(scheduler)
 
-# %% ../notebooks/cli.ipynb #0188f000
+# %% ../notebooks/cli.ipynb #95083def
 @app.command()
 def verify(runs: Annotated[list[Path] | None, typer.Argument(help="Folders of runs; default: all under outputs. 运行目录")] = None, lake: LakeAt = None, outputs: Outputs = None):
     "Execute runs again from their manifests and compare every output byte for byte. 复核运行"
@@ -180,8 +180,8 @@ def verify(runs: Annotated[list[Path] | None, typer.Argument(help="Folders of ru
     from supervise_lib.work.compare import verify as check
     folders = list(runs or []) or sorted(p.parent for p in settings().outputs.glob("runs/*/*/[!.]*/run.json"))
     if not folders: raise ValueError(f"no runs under {settings().outputs} 没有运行结果")
-    found = [check(f) for f in folders]
-    for v in found: print(v)
+    found = []
+    for f in folders: found.append(check(f, "supervise")); print(found[-1], flush=True)
     raise typer.Exit(0 if all(v.same for v in found) else 1)
 
 @app.command()

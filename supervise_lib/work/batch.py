@@ -92,10 +92,10 @@ def run_jobs(jobs: list[Job], outputs: Path | None = None, workers: int | None =
             found.append(done); told(done, len(found), len(jobs))
     return sorted(found, key=lambda d: d.job)
 
-# %% ../../notebooks/work/batch.ipynb #b6362716
+# %% ../../notebooks/work/batch.ipynb #23640544
 def batch_id(jobs: list[Job], started: dt.datetime) -> str:
-    "An id that says when; two batches of the same second have two. 批次编号"
-    return f"{started:%Y%m%d-%H%M%S}-{digest([started.isoformat(), os.getpid(), *map(str, jobs)])[:8]}"
+    "An id that says when, in order of time; two batches of the same moment have two. 批次编号"
+    return f"{started:%Y%m%d-%H%M%S}.{started.microsecond // 1000:03}-{digest([started.isoformat(), os.getpid(), *map(str, jobs)])[:8]}"
 
 def _write(outputs, record): write_atomic(outputs / "batches" / f"{record['id']}.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 

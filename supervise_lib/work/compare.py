@@ -105,7 +105,7 @@ def _elsewhere(was, now):
     if was["law"]["hash"] != now["law"]["hash"]: yield "law"
     if was["choices"]["hash"] != now["choices"]["hash"]: yield "choice"
 
-# %% ../../notebooks/work/compare.ipynb #004e5af3
+# %% ../../notebooks/work/compare.ipynb #c4337f6d
 def diff(a: Path, b: Path) -> pd.DataFrame:
     "Leads added, dropped or changed from run `a` to run `b`, each with its rules and the cause. 两次运行的差异"
     from supervise_lib.model.special import special as find_special
@@ -113,7 +113,7 @@ def diff(a: Path, b: Path) -> pd.DataFrame:
     if ma["special"] != mb["special"]: raise ValueError(f"{ma['special']} and {mb['special']} are different specials; only runs of one special can be compared 专项不同")
     special = find_special(ma["special"]); key = list(special.key)
     va, vb = (_verdicts(Path(f), key) for f in (a, b))
-    both = va.join(vb, how="outer", lsuffix="_a", rsuffix="_b")
+    both = va.add_suffix("_a").join(vb.add_suffix("_b"), how="outer")
     hit = both[(both["outcome_a"] == "hit").fillna(False) | (both["outcome_b"] == "hit").fillna(False)]
     changed = hit[(hit["outcome_a"] != hit["outcome_b"]).fillna(True) | (hit["severity_a"] != hit["severity_b"]).fillna(False)]
     rows = []

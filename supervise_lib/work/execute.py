@@ -89,22 +89,25 @@ def _complete(template: Path, job: Job, staging: Path, seconds: float):
     manifest["outputs"] = {str(p.relative_to(staging)): digest(p) for p in sorted(staging.rglob("*")) if p.is_file() and p.name != "run.json"}
     record.write_text(json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
-# %% ../../notebooks/work/execute.ipynb #27ebc2e6
+# %% ../../notebooks/work/execute.ipynb #564f5ad6
 def failed_folder(outputs: Path, job: Job) -> Path:
     "Where the partial notebook and the error of a failed run are kept. 失败记录目录"
     return Path(outputs) / "failed" / job.special / job.region / job.as_of
 
-def _failing_cell(notebook: Path) -> int | None:
-    "Number of the cell that raised, or was being executed at the end, counted from 1."
+def _failing_cell(notebook: Path, stopped: bool = False) -> int | None:
+    "Number of the cell that raised or was being executed, counted from 1; `stopped`: the last one begun, if all were."
     try: cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError): return None       # not written yet, or cut off by a full disk
-    raised = lambda c: any(o.get("output_type") == "error" for o in c.get("outputs", []))
-    unfinished = lambda c: c["metadata"].get("papermill", {}).get("status") in ("failed", "running")
-    return next((i for said in (raised, unfinished) for i, c in enumerate(cells, 1) if said(c)), None)
+    about = [c["metadata"].get("papermill", {}) for c in cells]
+    begun = [a.get("exception") is not None for a in about] + [False]
+    raised = lambda i: any(o.get("output_type") == "error" for o in cells[i].get("outputs", []))
+    unfinished = lambda i: about[i].get("status") in ("failed", "running")
+    last = lambda i: begun[i] and not begun[i + 1] and (stopped or i + 1 < len(cells))
+    return next((i + 1 for said in (raised, unfinished, last) for i in range(len(cells)) if said(i)), None)
 
 def _keep_failure(outputs, job, staging, error) -> Done:
     "Put what a failed run left where it can be read, away from the results."
-    target, cell = failed_folder(outputs, job), _failing_cell(staging / "notebook.ipynb")
+    target, cell = failed_folder(outputs, job), _failing_cell(staging / "notebook.ipynb", type(error).__name__ in ("CellTimeoutError", "DeadKernelError"))
     message = f"{getattr(error, 'ename', None) or type(error).__name__}: {getattr(error, 'evalue', None) or error}".strip()
     try:
         with atomic_folder(target) as kept: shutil.copytree(staging, kept, dirs_exist_ok=True); _write_error(kept, job, cell, message, traceback.format_exc())
