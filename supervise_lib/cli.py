@@ -251,14 +251,14 @@ def reveal(pseudonym: Annotated[str, typer.Argument(help="Pseudonym in a lead or
     from supervise_lib.data.identity import reveal as restore
     print(restore(pseudonym, reason, who))
 
-# %% ../notebooks/cli.ipynb #74886763
+# %% ../notebooks/cli.ipynb #5e33200b
 MARK = "demo.json"    # marks a lake as the demo province's
 
 def _demo_lake(settings, scale, seed):
-    "The demo lake, built unless it stands already at this scale and seed; a lake with other data is refused."
-    from supervise_lib.data.demo import build_demo
+    "The demo lake, built unless it stands already at this scale, seed and with these specials told; a lake with other data is refused."
+    from supervise_lib.data.demo import TRUTH_KEYS, build_demo
     from supervise_lib.data.lake import Lake
-    want, mark, lake = {"scale": scale, "seed": seed}, settings.lake / MARK, Lake(settings.lake)
+    want, mark, lake = {"scale": scale, "seed": seed, "told": sorted(TRUTH_KEYS)}, settings.lake / MARK, Lake(settings.lake)
     if mark.is_file() and json.loads(mark.read_text()) == want: return lake, None
     if lake.tables and not mark.is_file(): raise ValueError(f"{settings.lake} holds data of its own; give another folder with --lake 数据湖中已有数据，演示数据须另置")
     if mark.is_file():

@@ -2,12 +2,13 @@
 import datetime as dt
 import hashlib
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from stdnum.cn import ric
 
-from supervise_lib.data.demo import RULES, deliver, score, truth, truth_of, world
+from supervise_lib.data.demo import RULES, TRUTH_KEYS, deliver, listen, score, storytellers, truth, truth_of, world
 from supervise_lib.data.demo_cases import term_end
 from supervise_lib.data.demo_dirt import tables
 from supervise_lib.data.demo_papers import chinese
@@ -175,6 +176,36 @@ def test_score_refuses_contradicting_verdicts():
     t = pd.DataFrame({"case_no": ["a"], "defendant_seq": [1], "rule": ["JUDGE_R01"], "kind": ["clean"]})
     v = pd.DataFrame({"case_no": ["a", "a"], "defendant_seq": [1, 1], "rule": ["JUDGE_R01"] * 2, "outcome": ["hit", "clear"]})
     with pytest.raises(ValueError, match="contradict"): score(t, v)
+
+
+@pytest.mark.parametrize("special", sorted(set(TRUTH_KEYS) - {"judgment_consistency"}))
+def test_every_special_told_has_its_truth_beside_the_delivery(tmp_path, special):
+    deliver(tmp_path, .02)
+    t, key = truth(tmp_path, special), list(TRUTH_KEYS[special])
+    assert {"rule", "region_code", *key, "kind", "turn"} <= set(t.columns) and set(t.kind) <= {"violation", "lookalike", "undecidable", "clean"}
+    assert not t.duplicated(["rule", *key]).any() and t[key].notna().all(axis=None)
+    oracle = t.assign(outcome=t.kind.map({"violation": "hit", "undecidable": "cannot tell", "lookalike": "clear", "clean": "clear"}))
+    assert (score(t, oracle, key).recall == 1).all()
+
+
+def test_a_new_chapter_is_heard_and_knows_what_was_told_before():
+    w = world(.02)
+    before, heard = {t: len(r) for t, r in w.told.items()}, {}
+    place = w.places[0].code
+    def tell(world, scale):
+        heard.update(told=set(world.told), scale=scale)
+        return {"deaths": [{"person_id_no": None, "region_code": place, "_turn": None, "_case": 0}]}, [("NEW_R01", place, "x", "clean", None)]
+    try:
+        listen(w, SimpleNamespace(__name__="demo_new", SPECIAL="new", KEY=("case_no",), tell=tell), .02)
+        assert {"persons", "coercive_measures"} <= heard["told"] and heard["scale"] == .02
+        assert len(w.told["deaths"]) == before.get("deaths", 0) + 1 and w.truths["new"] == [("NEW_R01", place, "x", "clean", None)]
+        with pytest.raises(ValueError, match="a truth must be"): listen(w, SimpleNamespace(__name__="demo_new", SPECIAL="new", KEY=("case_no", "seq"), tell=tell), .02)
+    finally: world.cache_clear()
+
+
+def test_no_table_told_vanishes(tmp_path):
+    found = deliver(tmp_path, .02)
+    assert set(found.files) == {t for t, n in found.rows.items() if n} and {m.SPECIAL for m in storytellers()} <= set(TRUTH_KEYS)
 
 
 def test_everything_delivered_is_accepted_or_quarantined_for_a_known_reason(tmp_path, monkeypatch):
