@@ -37,7 +37,7 @@ class Planted:
         "Is this what the rule had to say?"
         return outcome == SAID[self.kind] or (self.kind, outcome) == ("lookalike", "not_applicable")
 
-# %% ../../notebooks/data/planted.ipynb #8c662ce0
+# %% ../../notebooks/data/planted.ipynb #6f15799d
 KEYS, MAY = ("rule", "kind", "note", "rows", "key"), ("given",)
 
 def _near(name, known):
@@ -50,7 +50,8 @@ def _mapping(value, where, what):
 
 def _row(table, row, given, where):
     "One row with what is given, all its columns in the contract and none missing that ingest requires."
-    c, row = contract(table), {**given, **_mapping(row, where, f"a row of {table}")}
+    if not isinstance(row, dict): raise PlantedError(f"{where}: a row of {table} must be a mapping, found {row!r} 应为键值表")
+    c, row = contract(table), {**given, **row}
     own = {n: o for n, o in c.columns.items() if not o.lineage or n == "is_void"}
     for n in row:
         if n not in own: raise PlantedError(f"{where}: {table} has no column {n!r}; {_near(n, own)} 未知字段")
@@ -58,7 +59,12 @@ def _row(table, row, given, where):
     if lacking: raise PlantedError(f"{where}: a row of {table} lacks {', '.join(lacking)}, without which ingest rejects it 缺少必填字段")
     return row
 
-# %% ../../notebooks/data/planted.ipynb #fd40c8a4
+# %% ../../notebooks/data/planted.ipynb #8e965556
+def _hidden(name, tables) -> bool:
+    "Does ingest turn this column of one of the tables into a pseudonym?"
+    found = [contract(t).columns[name] for t in tables if name in contract(t).columns]
+    return any(column_kind(name, o.unit or "", o.format) in ("person", "party", "hash") for o in found)
+
 def _case(special, number, record, where) -> Planted:
     at = f"{where}: planted {number}"
     r = _mapping(record, at, "a planted case")
@@ -72,7 +78,7 @@ def _case(special, number, record, where) -> Planted:
     if lost := [t for t in given if t not in rows]: raise PlantedError(f"{at}: given names {', '.join(lost)}, of which there are no rows 无对应行")
     full = {t: tuple(_row(t, x, given.get(t, {}), at) for x in (v if isinstance(v, list) else [v])) for t, v in rows.items()}
     for k in _mapping(r["key"], at, "key"):
-        if column_kind(k) in ("person", "party", "hash"): raise PlantedError(f"{at}: key names {k}, which ingest turns into a pseudonym; name the row by another column 主键不可用身份号码")
+        if _hidden(k, rows): raise PlantedError(f"{at}: key names {k}, which ingest turns into a pseudonym; name the row by another column 主键不可用身份号码")
     region = next((str(x["region_code"]) for v in full.values() for x in v if x.get("region_code")), "000000")
     return Planted(special, r["rule"], r["kind"], Text(**r["note"]), full, dict(r["key"]), region, at)
 
