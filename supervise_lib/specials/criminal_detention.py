@@ -18,7 +18,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/criminal_detention.ipynb #5e483e66
+# %% ../../notebooks/specials/criminal_detention.ipynb #2c75c79f
 @dataclass(frozen=True)
 class Disposition(TimeTo):
     "Time from detention to disposition; the durations are made from the frame. 拘留至处理时长"
@@ -32,7 +32,7 @@ def with_durations(frame: pd.DataFrame) -> pd.DataFrame:
     f = frame[frame["is_detention"].fillna(False).to_numpy(bool)]
     date = pd.ArrowDtype(pa.date32())
     ends = [f[c].where((f[c] >= f["start_date"]).fillna(False), pd.NA) for c in ENDS]
-    known = [[d for d in row if not pd.isna(d)] for row in zip(*ends)] if len(f) else []
+    known = [[d for d in row if not pd.isna(d)] for row in zip(*ends, strict=True)]
     last = max((d for c in (*ENDS, "start_date") for d in f[c].dropna()), default=None)
     end = pd.Series([min(x) if x else last for x in known], index=f.index, dtype=date)
     return f.assign(days_waited=days_between(f["start_date"], end), was_disposed=pd.Series([bool(x) for x in known], index=f.index, dtype=BOOL))

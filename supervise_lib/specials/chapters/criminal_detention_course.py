@@ -4,27 +4,27 @@
 
 # %% auto #0
 __all__ = ['INT', 'MONTHS', 'WITHDRAW', 'RULES', 'listed_only', 'went_on', 'closed', 'at_large', 'moved', 'separate', 'appraised',
-           'first_detention', 'nothing_followed', 'nothing_severity', 'last_end', 'over_for_a_year', 'first_row',
-           'answer_due', 'no_crime_ignored', 'was_no_crime', 'asked_again', 'measure_spans', 'too_long',
-           'bail_too_long', 'residence_too_long', 'days_of_bail', 'days_of_residence', 'bailed', 'under_residence',
-           'bail_severity', 'residence_severity', 'bail_end', 'unpaid', 'deposit_kept', 'forfeited', 'has_deposit',
-           'deposit_severity', 'downgraded', 'not_prosecuted', 'dropped', 'repeated', 'bail_broken', 'detained',
-           'months_allowed', 'custody_due', 'investigated_until', 'investigation_too_long', 'days_of_investigation',
-           'arrested', 'unknown_identity', 'extension_late', 'extension_severity', 'was_extended', 'was_recounted',
-           'recounted', 'recount_unfiled']
+           'first_detention', 'nothing_followed', 'nothing_severity', 'last_end', 'over_for_a_year', 'economic_in_time',
+           'first_row', 'answer_due', 'no_crime_ignored', 'days_after_answer', 'was_no_crime', 'asked_again',
+           'measure_spans', 'too_long', 'bail_too_long', 'residence_too_long', 'days_of_bail', 'days_of_residence',
+           'bailed', 'under_residence', 'bail_severity', 'residence_severity', 'bail_end', 'unpaid', 'deposit_kept',
+           'forfeited', 'has_deposit', 'deposit_severity', 'downgraded', 'not_prosecuted', 'dropped', 'repeated',
+           'bail_broken', 'detained', 'months_allowed', 'custody_due', 'investigated_until', 'investigation_too_long',
+           'days_of_investigation', 'arrested', 'unknown_identity', 'extension_late', 'extension_severity',
+           'was_extended', 'was_recounted', 'recounted', 'recount_unfiled']
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #ba2138da
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #7f4e4baf
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import anniversary, days_between, period_days_criminal, period_months_criminal
-from ...model.lists import any_of, exploded, has, to_lists
+from ...model.lists import any_of, exploded, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from .criminal_detention_days import DATE, DAYS, FLOAT, NOTICE, column, held_for_another_case, plain, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #cf7c9108
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #0701fc7c
 INT = pd.ArrowDtype(pa.int64())
 
 def listed_only(flag, f):
@@ -55,9 +55,11 @@ def appraised(f, law):
     "A psychiatric examination is on record. 作精神病鉴定。"
     return column((any(e["kind"] == "psychiatric_exam" for e in x or []) for x in to_lists(f.extensions)), f.index, BOOL)
 
-def first_detention(f): return f.is_detention & f.is_first
+def first_detention(f):
+    "The person's first detention in the case."
+    return f.is_detention & f.is_first
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9a64a2bb
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9311cca5
 def nothing_followed(f, law, choice):
     "Detained, and for many months neither a request for arrest nor a transfer nor a closing of the case. 刑事拘留后长期未报捕、未移送、未撤案。"
     arrested = column((any(m["kind"] == "arrest" for m in x or []) for x in to_lists(f.measures)), f.index, BOOL)
@@ -80,24 +82,38 @@ def over_for_a_year(f, law):
     due = due.where(~(f.case_nature == "economic").fillna(False), economic)
     return listed_only((due < today(f, law)) & ~went_on(f) & ~closed(f), f)
 
-def first_row(f): return f.is_first
+def economic_in_time(f, law):
+    "An economic case whose own term after the last measure still runs. 经济犯罪案件，解除强制措施后的法定期限未满。"
+    end = last_end(f)
+    due = period_months_criminal(end, law.on("econ_withdraw_after_measure_months", end), custody=True)
+    running = (due >= today(f, law)).where(due.notna(), pd.NA)
+    return (f.case_nature == "economic") & running
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #049fe205
+def first_row(f):
+    "The first row of the person in the case."
+    return f.is_first
+
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #fdfd4cb1
 def answer_due(f, law): return period_days_criminal(f.arrest_service_date, law.on("non_arrest_no_crime_days", f.arrest_service_date))
 
 def no_crime_ignored(f, law):
     "Arrest was refused because there is no crime, and within the statutory days the police neither asked for reconsideration nor withdrew nor ended the case. 不构成犯罪不捕后，公安机关未在期限内复议、撤案或者终止侦查。"
     due = answer_due(f, law)
+    undated = f.terminate_date.isna().astype(BOOL) & (f.suspect_status == "terminated").fillna(False)
     done = (f.police_reconsider_date <= due).fillna(False) | (f.terminate_date <= due).fillna(False) | ((f.case_status == "withdrawn") & (f.status_date <= due).where(f.status_date.notna(), pd.NA))
-    return listed_only(~done & (due < today(f, law)), f)
+    return listed_only((~done & (due < today(f, law))).where(done.fillna(False) | ~undated, pd.NA), f)
 
-def was_no_crime(f): return f.is_first & (f.requests > 0) & (f.arrest_decision == "not_crime")
+def days_after_answer(f, law): return days_between(answer_due(f, law), today(f, law))
+
+def was_no_crime(f):
+    "Arrest was asked for and refused because there is no crime."
+    return f.is_first & (f.requests > 0) & (f.arrest_decision == "not_crime")
 
 def asked_again(f, law):
     "Arrest was requested again. 有新证据重新提请。"
-    return (f.last_request_date > f.arrest_service_date).fillna(False)
+    return f.last_request_date > f.arrest_service_date
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #19fbca05
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c1520ccf
 def measure_spans(f, law, kinds) -> list:
     "Per row {organ: (first day, days in all, still open)} of measures of some kinds; None where one cannot be told."
     def spans(ms, gone):
@@ -137,13 +153,18 @@ def days_of_bail(f, law): return too_long(f, law, ("bail",), "bail_max_months", 
 def days_of_residence(f, law): return too_long(f, law, ("residence", "residence_designated"), "residence_max_months", 0)[1]
 
 def _kind(f, *kinds): return column((None if x is None else any(m["kind"] in kinds for m in x) for x in to_lists(f.measures)), f.index, BOOL)
-def bailed(f): return f.is_first & _kind(f, "bail")
-def under_residence(f): return f.is_first & _kind(f, "residence", "residence_designated")
+def bailed(f):
+    "Bail is on record in the case."
+    return f.is_first & _kind(f, "bail")
+
+def under_residence(f):
+    "Residential surveillance is on record in the case."
+    return f.is_first & _kind(f, "residence", "residence_designated")
 
 def bail_severity(f, law): return column((2 if x else 3 for x in known_absent(went_on(f))), f.index, INT)
 def residence_severity(f, law): return column((4 if x else 3 for x in known_absent(_kind(f, "residence_designated"))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #7431c297
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #89925cbf
 def bail_end(f) -> pd.Series:
     "The day the last bail ended; missing while one has no recorded end."
     def last(ms):
@@ -151,32 +172,38 @@ def bail_end(f) -> pd.Series:
         return max(b).date() if b and all(b) else None
     return column((last(x) for x in to_lists(f.measures)), f.index, DATE)
 
-def unpaid(f): return (f.fine_yuan > 0) & (f.fine_paid_yuan.fillna(0) < f.fine_yuan) & f.effective_date.notna().astype(BOOL)
+def unpaid(f): return (f.fine_yuan > 0).fillna(False) & (f.fine_paid_yuan < f.fine_yuan) & f.effective_date.notna().astype(BOOL)
 
 def deposit_kept(f, law, choice):
     "The deposit is still held although the bail ended long ago, or a fine is due that it should have gone to. 取保候审结束后保证金未退还、未移交。"
     past = period_days_criminal(bail_end(f), choice.deposit_refund_days) < today(f, law)
-    return (f.deposit_status == "held") & (past | (unpaid(f) & (f.effective_date < today(f, law))).fillna(False))
+    kept = (f.deposit_status == "held") & (past | (unpaid(f) & (f.effective_date < today(f, law))))
+    gone = (f.refund_paid_date.notna() | f.moved_to_court_date.notna()).astype(BOOL)
+    return kept.where(~(kept & gone).fillna(False), pd.NA)    # called held, and paid out: one of the two is wrong
 
 def forfeited(f, law):
     "The deposit was forfeited. 保证金已没收。"
     return f.forfeit_date.notna().astype(BOOL)
 
-def has_deposit(f): return f.is_first & f.deposit_paid_date.notna().astype(BOOL)
+def has_deposit(f):
+    "A deposit was paid."
+    return f.is_first & f.deposit_paid_date.notna().astype(BOOL)
 def deposit_severity(f, law): return column((3 if x else 2 for x in known_absent(unpaid(f))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #755f5bd6
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c6de595e
 def downgraded(f, law, choice):
     "After the detention the police gave an administrative penalty for the same act, and the case was not closed before or the amount reaches the crime. 刑事拘留后仅作行政处罚。"
-    p = exploded(f, "penalties", keep=("start_date", "case_status", "status_date", "terminate_date", "police_charge"))
+    p = exploded(f, "penalties", keep=("start_date", "case_status", "status_date", "terminate_date", "suspect_status", "police_charge"))
     same = (p["act"] <= p["start_date"]) & (days_between(p["act"], p["start_date"]) <= choice.same_act_days)
     later = (p["date"] >= p["start_date"])
     ended = (p["terminate_date"] <= p["date"]).fillna(False) | ((p["case_status"] == "withdrawn") & (p["status_date"] <= p["date"]))
+    undated = p["terminate_date"].isna().astype(BOOL) & (p["suspect_status"] == "terminated").fillna(False)
+    ended = ended.where(ended.fillna(False) | ~undated, pd.NA)
     reaches = pd.Series(False, index=p.index, dtype=BOOL)
     for charge, name in (("盗窃", "theft_large_yuan"), ("诈骗", "fraud_large_yuan")):
         code = column((None if pd.isna(c) else charge_code(c) == charge for c in p["police_charge"]), p.index, BOOL)
-        flat = law.on(name, p["date"].reset_index(drop=True)).set_axis(p.index).astype(FLOAT)
-        reaches = reaches | (code & (p["amount"] >= flat).fillna(False))
+        flat = law.on(name, p["date"]).astype(FLOAT)
+        reaches = reaches | (code & (p["amount"] >= flat))
     return listed_only(any_of(later & same & (~ended | reaches), f.index, empty=False) & ~went_on(f), f)
 
 def not_prosecuted(f, law):
@@ -193,31 +220,38 @@ def dropped(f, law, choice):
     left = late & ~own.astype(BOOL) & ~closed(f)
     return listed_only(left.where(~(left & nameless).fillna(False), pd.NA), f)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #66820ec0
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #27a33b96
 def repeated(f, law, choice):
     "Detained again in the same case, or summoned again and again without a break beyond the longest summons. 同一案件重复拘留，或者以连续传唤变相拘禁。"
-    def again(ms, start): return any(m["kind"] == "detain" and m["from"] and m["from"] < start for m in ms or [])
+    def again(ms, start): return None if pd.isna(start) else any(m["kind"] == "detain" and m["from"] and m["from"] < start for m in ms or [])
     twice = column((again(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time, strict=True)), f.index, BOOL)
     def chain(ms):
-        best = total = 0; last = None
-        for m in (x for x in ms or [] if x["kind"] == "summons" and x["from"] and x["to"]):
+        best, total, last = 0, 0, None
+        called = [x for x in ms or [] if x["kind"] == "summons"]
+        if any(not x["from"] or not x["to"] for x in called): return None if len(called) > 1 else 0
+        for m in called:
             total = total if last is not None and (m["from"] - last).total_seconds() / 3600 < choice.repeat_gap_hours else 0
             total += (m["to"] - m["from"]).total_seconds() / 3600; best = max(best, total); last = m["to"]
         return best
-    hours = column((float(chain(x)) for x in to_lists(f.measures)), f.index, FLOAT)
+    hours = column(map(chain, to_lists(f.measures)), f.index, FLOAT)
     most, short = (law.on(n, f.start_date).astype(FLOAT) for n in ("summons_max_hours_serious", "summons_max_hours"))
-    chained = (hours > most).where((hours > most) | (hours <= short), pd.NA) & f.is_first
+    chained = (hours > most).where((hours > most) | (hours <= short), pd.NA).where((hours != 0).fillna(True), False) & f.is_first
     return twice | chained
 
 def bail_broken(f, law):
     "Detained for breaking the bail, before an arrest. 违反取保候审规定，先行拘留后逮捕。"
-    def before(ms, start): return bool([m for m in ms or [] if m["from"] and m["from"] < start][-1:]) and [m for m in ms if m["from"] and m["from"] < start][-1]["kind"] in ("bail", "residence")
+    def before(ms, start):
+        if pd.isna(start): return None
+        earlier = [m["kind"] for m in ms or [] if m["from"] and m["from"] < start]
+        return bool(earlier) and earlier[-1] in ("bail", "residence")
     free = column((before(ms, s) for ms, s in zip(to_lists(f.measures), f.start_time, strict=True)), f.index, BOOL)
-    return free & ((f.measure_end_kind == "arrest") | f.end_time.isna()).fillna(True)
+    return free & (f.measure_end_kind == "arrest")
 
-def detained(f): return f.is_detention
+def detained(f):
+    "A detention, not another measure."
+    return f.is_detention
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #2dbe7814
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #02c34c65
 MONTHS = {"m1_156": "investigation_ext_156_months", "m2_158": "investigation_ext_158_months", "m2_159": "investigation_ext_159_months"}
 
 def months_allowed(f, law, before=None):
@@ -237,13 +271,15 @@ def custody_due(f, law) -> pd.Series:
     return due.where(~(anew > due).fillna(False), anew)
 
 def investigated_until(f, law) -> pd.Series:
-    "The day on which custody for investigation ended: transfer, another measure, or leaving the centre; else the as-of day."
-    def last(arrested, dates, ms, stays):
+    "The day on which custody for investigation ended: transfer, another measure, or leaving the centre; else the as-of day, unless the case went on at a day not told."
+    def last(arrested, dates, ms, stays, onward):
         if pd.isna(arrested): return None
         known = [d for d in map(plain, dates) if d] + [m["to"].date() for m in ms or [] if m["kind"] == "arrest" and m["to"] and m["to"].date() >= arrested]
         known += [s["to"].date() for s in stays or [] if s["from"] and s["from"].date() <= arrested and s["to"] and s["to"].date() >= arrested and s["reason"] not in ("transfer", "hospital")]
-        return min(known, default=law.as_of)
-    return column((last(a, d, m, s) for a, d, m, s in zip(f.arrest_executed_date, zip(f.transfer_date, f.prosecution_received, f.judged_date, strict=True), to_lists(f.measures), to_lists(f.stays), strict=True)), f.index, DATE)
+        return min(known) if known else law.as_of if onward is False else None
+    onward = [None if pd.isna(x) else bool(x) for x in went_on(f)]
+    dates = zip(f.transfer_date, f.prosecution_received, f.judged_date, strict=True)
+    return column((last(*x) for x in zip(f.arrest_executed_date, dates, to_lists(f.measures), to_lists(f.stays), onward, strict=True)), f.index, DATE)
 
 def investigation_too_long(f, law):
     "In custody for investigation after the arrest beyond the months allowed and extended. 逮捕后侦查羁押超过法定期限。"
@@ -260,7 +296,7 @@ def unknown_identity(f, law):
     "The custody period had not begun because the identity was unknown. 身份不明，羁押期限自查清之日起计算。"
     return column((any(e["kind"] == "identity_160" for e in x or []) for x in to_lists(f.extensions)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #51c94158
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #ab856e30
 def _asked(f, law):
     "Per extension: last day before it, request and approval, with the row it belongs to."
     parts = []
@@ -273,7 +309,7 @@ def _asked(f, law):
 def extension_late(f, law):
     "An extension of custody was requested later than the days before expiry, or approved after it. 延长侦查羁押期限未在期满前法定天数提请，或者期满后才批准。"
     e = _asked(f, law)
-    lead = law.on("ext_request_lead_days", e["request"].reset_index(drop=True)).set_axis(e.index).astype(FLOAT)
+    lead = law.on("ext_request_lead_days", e["request"]).astype(FLOAT)
     return any_of((days_between(e["request"], e["_due"]).astype(FLOAT) < lead) | (e["approve"] > e["_due"]), f.index, empty=False)
 
 def extension_severity(f, law):
@@ -282,8 +318,15 @@ def extension_severity(f, law):
     return column((3 if x else 2 for x in known_absent(any_of(e["approve"] > e["_due"], f.index, empty=False))), f.index, INT)
 
 def _ext(f, kinds): return f.is_first & column((any(e["kind"] in kinds for e in x or []) for x in to_lists(f.extensions)), f.index, BOOL)
-def was_extended(f): return _ext(f, tuple(MONTHS))
-def was_recounted(f): return _ext(f, ("recount_160",))
+
+def was_extended(f):
+    "An extension of custody for investigation is on record."
+    return _ext(f, tuple(MONTHS))
+
+def was_recounted(f):
+    "A recount of the custody period is on record."
+    return _ext(f, ("recount_160",))
+
 def recounted(f, law):
     "The period was counted anew meanwhile. 其间重新计算侦查羁押期限。"
     return _ext(f, ("recount_160",)).where(~_ext(f, ("recount_160",)), pd.NA)
@@ -292,32 +335,32 @@ def recount_unfiled(f, law):
     "The recount was not filed with the procuratorate within the statutory days. 重新计算侦查羁押期限未在期限内报检察机关备案。"
     e = exploded(f, "extensions")
     e = e[(e["kind"] == "recount_160").fillna(False)]
-    due = period_days_criminal(e["from"].reset_index(drop=True), law.on("recount_days", e["from"].reset_index(drop=True))).set_axis(e.index)
+    due = period_days_criminal(e["from"], law.on("recount_days", e["from"]))
     return any_of(e["request"] > due, f.index, empty=False)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #15129590
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #34c2aa8f
 WITHDRAW = dict(instrument="notice_to_withdraw")
 RULES = (
-    Rule(nothing_followed, id="DETENTION_R07", title=Text("Detained, then nothing", "刑拘后未报捕未移送未撤案"), severity=nothing_severity, needs=("person_id_no", "case_status"), applies=first_detention, exclusions=(at_large, moved, separate, appraised),
-         complete=("arrest_reviews", "police_case_suspects"), shows=("start_date", "end_date", "measures", "suspect_status", "transfer_date"), choices=("stale_months", "stale_hard_years"), **WITHDRAW),
+    Rule(nothing_followed, id="DETENTION_R07", title=Text("Detained, then nothing", "刑拘后未报捕未移送未撤案"), severity=nothing_severity, needs=("person_id_no", "case_status"), applies=first_detention, exclusions=(at_large, moved, separate, appraised, economic_in_time),
+         complete=("arrest_reviews", "police_case_suspects"), shows=("start_date", "end_date", "measures", "suspect_status", "transfer_date"), reads=("econ_withdraw_after_measure_months",), choices=("stale_months", "stale_hard_years"), **WITHDRAW),
     Rule(no_crime_ignored, id="DETENTION_R09", title=Text('"No crime" refusal ignored', "不构成犯罪不捕后不撤案"), severity=3, needs=("arrest_service_date", "case_status"), applies=was_no_crime, exclusions=(asked_again,),
-         deadline=answer_due, shows=("police_reconsider_date", "status_date", "terminate_date"), reads=("non_arrest_no_crime_days",), **NOTICE),
+         margin=days_after_answer, margin_unit=DAYS, shows=("police_reconsider_date", "status_date", "terminate_date"), reads=("non_arrest_no_crime_days",), **NOTICE),
     Rule(bail_too_long, id="DETENTION_R10", title=Text("Bail longer than twelve months", "取保候审超期"), severity=bail_severity, needs=("measures",), applies=bailed, reads=("bail_max_months",), choices=("grace_days",), margin=days_of_bail, margin_unit=DAYS, **NOTICE),
     Rule(residence_too_long, id="DETENTION_R11", title=Text("Residential surveillance longer than six months", "监视居住超期"), severity=residence_severity, needs=("measures",), applies=under_residence, reads=("residence_max_months",), choices=("grace_days",),
          margin=days_of_residence, margin_unit=DAYS, **NOTICE),
     Rule(over_for_a_year, id="DETENTION_R12", title=Text("Measures over for more than a year, case not closed", "强制措施解除满一年未处理"), severity=3, needs=("person_id_no", "case_status"), applies=first_row, exclusions=(at_large, moved, separate, appraised),
          complete=("police_case_suspects",), shows=("measures", "suspect_status"), reads=("comp_ended_years", "econ_withdraw_after_measure_months"), **WITHDRAW),
-    Rule(deposit_kept, id="DETENTION_R13", title=Text("Bail deposit neither refunded nor moved", "保证金未退、未移交"), severity=deposit_severity, needs=("deposit_status",), applies=has_deposit, exclusions=(forfeited, held_for_another_case),
+    Rule(deposit_kept, id="DETENTION_R13", title=Text("Bail deposit neither refunded nor moved", "保证金未退、未移交"), severity=deposit_severity, needs=("deposit_status",), applies=has_deposit, exclusions=(forfeited, held_for_another_case), complete=("custody_stays",),
          shows=("deposit_yuan", "measures", "fine_yuan", "fine_paid_yuan"), choices=("deposit_refund_days",), **NOTICE),
     Rule(downgraded, id="DETENTION_R14", title=Text("Detained, then only an administrative penalty", "刑拘后降格行政处罚"), severity=3, needs=("person_id_no", "case_status"), applies=first_detention, exclusions=(not_prosecuted,),
          complete=("administrative_penalties",), shows=("penalties", "status_date", "terminate_date"), reads=("theft_large_yuan", "fraud_large_yuan"), choices=("same_act_days",), **NOTICE),
     Rule(dropped, id="DETENTION_R15", title=Text("Co-suspect convicted, detained person dropped", "同案已判、本人无下文"), severity=3, needs=("person_id_no", "suspect_status"), applies=first_detention, exclusions=(separate, at_large, not_prosecuted),
          complete=("criminal_judgments", "prosecution_reviews"), shows=("judged", "role_note"), choices=("co_gap_months",), instrument="correction_opinion"),
-    Rule(repeated, id="DETENTION_R16", title=Text("Repeated detention for the same fact", "重复拘留、循环适用强制措施"), severity=3, needs=("person_id_no", "police_case_no"), applies=detained, exclusions=(bail_broken,), shows=("measures",),
+    Rule(repeated, id="DETENTION_R16", title=Text("Repeated detention for the same fact", "重复拘留、循环适用强制措施"), severity=3, needs=("person_id_no", "police_case_no", "start_time", "measures"), applies=detained, exclusions=(bail_broken,), shows=("measures",),
          reads=("summons_max_hours", "summons_max_hours_serious"), choices=("repeat_gap_hours",), tier=2, **NOTICE),
     Rule(investigation_too_long, id="DETENTION_R17", title=Text("Post-arrest investigation custody over the limit", "逮捕后侦查羁押超期"), severity=4, needs=("arrest_executed_date",), applies=arrested, exclusions=(appraised, unknown_identity), complete=("custody_extensions",),
          shows=("extensions", "transfer_date", "prosecution_received", "stays"), reads=("investigation_custody_months", *MONTHS.values()), margin=days_of_investigation, margin_unit=DAYS, **NOTICE),
     Rule(extension_late, id="DETENTION_R18", title=Text("Extension asked late or after expiry", "延长羁押期限逾期提请"), severity=extension_severity, needs=("arrest_executed_date", "extensions"), applies=was_extended, exclusions=(appraised, recounted),
-         reads=("ext_request_lead_days", "investigation_custody_months", *MONTHS.values()), tier=2, **NOTICE),
+         reads=("ext_request_lead_days", "investigation_custody_months", *list(MONTHS.values())[:-1]), tier=2, **NOTICE),
     Rule(recount_unfiled, id="DETENTION_R19", title=Text("Recount without filing", "重新计算羁押期限不当"), severity=3, needs=("extensions",), applies=was_recounted, reads=("recount_days",), tier=2, **NOTICE),
 )

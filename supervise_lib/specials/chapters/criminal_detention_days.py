@@ -52,27 +52,31 @@ def plain(value): return None if pd.isna(value) else value
 
 def today(f, law) -> pd.Series: return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #30388d76
-def entry_time(f) -> pd.Series:
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #1aafee9f
+def entry_time(f, law) -> pd.Series:
     "When the person was first in a detention centre after the detention, any centre and any basis; missing where no stay is recorded."
-    def first(stays, case, day, end):
+    def first(stays, case, day, end, latest):
         if pd.isna(day): return None
         mine = [s for s in stays or [] if s["from"] and (not s["case"] or s["case"] == case)]    # a stay of another time or case says nothing of this one
-        return min((s["from"] for s in mine if (s["to"] is None or s["to"].date() >= day) and (s["from"].date() <= end if end else s["case"] == case)), default=None)
-    found = column((first(s, plain(c), d, plain(e)) for s, c, d, e in zip(to_lists(f.stays), f.police_case_no, f.start_date, f.end_date, strict=True)), f.index, TIME)
+        until = end or latest                             # without an end the longest lawful detention bounds what can belong to it
+        return min((s["from"] for s in mine if (s["to"] is None or s["to"].date() >= day) and until and s["from"].date() <= until and (end or s["case"] == case)), default=None)
+    longest = period_days_criminal(f.start_date, law.on("detain_cap_max", f.start_date), custody=True)
+    found = column((first(s, plain(c), d, plain(e), plain(x)) for s, c, d, e, x in zip(to_lists(f.stays), f.police_case_no, f.start_date, f.end_date, longest, strict=True)), f.index, TIME)
     return found.where(found.isna() | (found >= f.start_time), f.start_time)
 
 def late_to_centre(f, law):
     "Not in a detention centre within the statutory hours. 拘留后未在法定时限内送看守所羁押。"
-    return later_than(f.start_time, entry_time(f), law.on("detain_to_centre_hours", f.start_date))
+    return later_than(f.start_time, entry_time(f, law), law.on("detain_to_centre_hours", f.start_date))
 
-def detained(f): return f.is_detention
+def detained(f):
+    "A detention, not another measure."
+    return f.is_detention
 
 def detained_longer(f):
     "A detention that lasted over a day: one that ended before cannot have been late."
     return f.is_detention & ((f.end_time.isna()).astype(BOOL) | (hours_between(f.start_time, f.end_time) > DAY_HOURS).fillna(True))
 
-def hours_to_centre(f, law): return hours_between(f.start_time, entry_time(f)) - law.on("detain_to_centre_hours", f.start_date).astype(FLOAT)
+def hours_to_centre(f, law): return hours_between(f.start_time, entry_time(f, law)) - law.on("detain_to_centre_hours", f.start_date).astype(FLOAT)
 
 def centre_severity(f, law, choice):
     "S1 where the hours are only just over, else S3."
@@ -97,7 +101,7 @@ def notice_excepted(f, law):
     "An obstacle or danger to the investigation is recorded, or there was nobody to tell. 有碍侦查或者无法通知并记录原因。"
     return f.family_notice_exception.notna().astype(BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #d0bc7670
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #dd9dc07d
 def request_due(f, law):
     "Last day of the request for arrest, by the extension on record; missing where none is known."
     n = law.on("arrest_request_days", f.start_date).astype(FLOAT).where(f.extend_kind == "none", law.on("arrest_request_ext_days", f.start_date).astype(FLOAT).where(f.extend_kind == "to7", pd.NA))
@@ -106,8 +110,7 @@ def request_due(f, law):
 def requested_late(f, law):
     "Arrest was requested later than the days allowed without, or with, a short extension. 超过法定期限提请批准逮捕。"
     due = request_due(f, law)
-    released = (f.end_date <= due).fillna(False)
-    return (f.request_date > due) & ~released
+    return (f.request_date > due) & (detained_until(f, law)[0] > due)    # who was released in time needed no request
 
 def asked_for_arrest(f):
     "A first detention after which arrest was requested, without the long extension."
@@ -115,7 +118,7 @@ def asked_for_arrest(f):
 
 def days_after_request_due(f, law): return days_between(request_due(f, law), f.request_date)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #c469f444
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #eb4a1201
 def long_without_ground(f, law):
     "Extended to thirty days although the case shows neither joint nor repeated nor roving offending. 不具备结伙、多次、流窜作案情形而延长拘留至三十日。"
     law.on("roving_def", f.start_date)
@@ -129,13 +132,15 @@ def long_without_ground(f, law):
         any_ = any_ | flag.astype(BOOL).where(flag.notna() | ~not_claimed | law.on("joint_min", f.start_date).isna(), False)
     return ~any_
 
-def extended_long(f): return f.is_detention & (f.extend_kind == "to30")
+def extended_long(f):
+    "A detention extended to thirty days."
+    return f.is_detention & (f.extend_kind == "to30")
 
 def accomplice_at_large(f, law):
     "An accomplice is at large. 有同案人在逃。"
-    return (f.suspects_at_large > 0).where(f.suspects_at_large.notna(), False)
+    return f.suspects_at_large > 0
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #2b189af6
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #2826ba8b
 def detained_until(f, law) -> tuple[pd.Series, pd.Series]:
     "Last day held on this detention and whether it still goes on; missing where it is not recorded."
     def last(start, end, arrested, decision, measures, stays):
@@ -165,7 +170,9 @@ def over_cap(f, law):
     unknown = (until > longest).where((until > longest) | (until <= shortest), pd.NA)
     return (until > cap).where(cap.notna(), unknown)
 
-def by_police(f): return f.is_detention & (f.decide_organ == "police")
+def by_police(f):
+    "A detention decided by the police; one after retention by a supervisory commission has other limits."
+    return f.is_detention & (f.decide_organ == "police")
 
 def in_hospital(f, law):
     "The custody was interrupted by a stay in hospital. 羁押期间因就医中断。"
@@ -175,7 +182,10 @@ def held_for_another_case(f, law):
     "The register holds the person for another case at the time. 同期因另案被羁押。"
     def other(stays, case, start):
         if pd.isna(start): return None
-        return any(s["case"] and case and s["case"] != case and s["from"] and (s["to"] is None or s["to"].date() > start) and s["from"].date() <= start + dt.timedelta(days=400) for s in stays or [])
+        near = [s for s in stays or [] if s["from"] and (s["to"] is None or s["to"].date() > start) and s["from"].date() <= start + dt.timedelta(days=400)]
+        if any(s["case"] and case and s["case"] != case for s in near): return True
+        # without a case number a stay that began with the detention is its own; of any other it is not known
+        return None if any(not (s["case"] and case) and abs((s["from"].date() - start).days) > 1 for s in near) else False
     return column((other(s, plain(c), d) for s, c, d in zip(to_lists(f.stays), f.police_case_no, f.start_date, strict=True)), f.index, BOOL)
 
 def cap_severity(f, law):
@@ -184,17 +194,20 @@ def cap_severity(f, law):
 
 def days_over_cap(f, law): return days_between(cap_day(f, law), detained_until(f, law)[0])
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #38418d11
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #6c583e67
 REFUSED = ("not_crime", "insufficient", "no_need")
 
 def left_after(f, law) -> pd.Series:
     "The day on which the person left custody after the refusal was served, by the register, else by the end of the detention; the as-of day if still inside."
-    def left(stays, served, end):
+    def left(stays, served, end, start):
         if pd.isna(served): return None
-        inside = [s for s in stays or [] if s["from"] and s["from"].date() <= served and (s["to"] is None or s["to"].date() >= served)]
+        own = [s for s in stays or [] if s["from"] and s["from"].date() <= served]
+        inside = [s for s in own if s["to"] is None or s["to"].date() >= served]
         if inside: return inside[-1]["to"].date() if inside[-1]["to"] else law.as_of
-        return plain(end) if not stays else served
-    return column((left(*x) for x in zip(to_lists(f.stays), f.arrest_service_date, f.end_date, strict=True)), f.index, DATE)
+        if end: return end
+        gone = start and any(s["to"].date() >= start for s in own)    # a stay on this detention that was over before: a stay of another time says nothing
+        return served if gone else None
+    return column((left(s, d, plain(e), plain(a)) for s, d, e, a in zip(to_lists(f.stays), f.arrest_service_date, f.end_date, f.start_date, strict=True)), f.index, DATE)
 
 def kept_after_refusal(f, law, choice):
     "Not released at once after the refusal of arrest was served. 不批准逮捕后未立即释放。"
@@ -208,14 +221,14 @@ def refused_only(f):
 
 def to_residence(f, law):
     "The measure was changed to residential surveillance. 变更为监视居住。"
-    return column((any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms or []) for ms, d in zip(to_lists(f.measures), f.arrest_service_date, strict=True)), f.index, BOOL)
+    return column((None if ms is None else any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms) for ms, d in zip(to_lists(f.measures), f.arrest_service_date, strict=True)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #c70a016d
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #606ed3a1
 def too_young(f, law, choice):
     "Below the age of criminal responsibility at the time of the act. 行为时未达刑事责任年龄。"
     when = f.act_to.where(f.act_to.notna(), f.filing_date)
     age = age_criminal(f.birth_date, when).astype(FLOAT)
-    full, serious = (law.on(n, f.start_date).astype(FLOAT) for n in ("responsible_age_years", "responsible_age_serious_years"))
+    full, serious = (law.on(n, when).astype(FLOAT) for n in ("responsible_age_years", "responsible_age_serious_years"))
     code = f.review_charge.where(f.review_charge.notna(), f.police_charge)
     grave = column((None if pd.isna(c) else charge_code(c) in choice.grave_charges for c in code), f.index, BOOL)
     limit = serious.where(grave, full.where(~grave, pd.NA))
@@ -227,8 +240,8 @@ def approved_by_supreme(f, law):
     "Over the lower age with approval of the Supreme People's Procuratorate, which is not in the data. 经最高人民检察院核准追诉，数据未载。"
     when = f.act_to.where(f.act_to.notna(), f.filing_date)
     code = f.review_charge.where(f.review_charge.notna(), f.police_charge)
-    maybe = column((not pd.isna(c) and charge_code(c) in ("故意杀人", "故意伤害") for c in code), f.index, BOOL) & (age_criminal(f.birth_date, when) >= law.on("responsible_age_approved_years", f.start_date))
-    return column((None if x else False for x in maybe.fillna(True)), f.index, BOOL)
+    maybe = column((pd.isna(c) or charge_code(c) in ("故意杀人", "故意伤害") for c in code), f.index, BOOL) & (age_criminal(f.birth_date, when) >= law.on("responsible_age_approved_years", when)).fillna(False)
+    return column((None if x else False for x in maybe), f.index, BOOL)
 
 def before_filing(f):
     "Detained before the case was filed. 先拘留后立案。"
@@ -251,10 +264,10 @@ def timeline_of(run) -> dict:
     limits = [(Text("last day for the request", "提请批捕期限"), day(request_due(rows, run.law))), (Text("last day of detention", "拘留最长期限"), day(cap_day(rows, run.law)))]
     return {"spans": spans, "marks": [m for m in marks if m[1]], "limits": [x for x in limits if x[1]]}
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #41eb5a3f
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #aa08acb7
 RULES = (
     Rule(late_to_centre, id="DETENTION_R01", title=Text("Not brought to a detention centre within 24 hours", "拘留后24小时未送看守所"), severity=centre_severity, needs=("start_time", "stays"), applies=detained_longer, shows=("executing_station",),
-         reads=("detain_to_centre_hours",), choices=("slight_hours",), margin=hours_to_centre, margin_unit=HOURS, **NOTICE),
+         reads=("detain_to_centre_hours", "detain_cap_max"), choices=("slight_hours",), margin=hours_to_centre, margin_unit=HOURS, **NOTICE),
     Rule(late_interrogation, id="DETENTION_R02", title=Text("First interrogation later than 24 hours", "24小时内未讯问"), severity=interrogation_severity, needs=("start_time", "first_interrogation_time"), applies=detained,
          reads=("detain_interrogate_hours",), choices=("slight_hours",), margin=hours_to_interrogation, margin_unit=HOURS, tier=2, **NOTICE),
     Rule(family_told_late, id="DETENTION_R03", title=Text("Family not notified", "未依法通知家属"), severity=2, needs=("start_time", "family_notice_time"), applies=detained, exclusions=(notice_excepted,), shows=("family_notice_exception",),
@@ -263,9 +276,9 @@ RULES = (
          reads=("arrest_request_days", "arrest_request_ext_days"), margin=days_after_request_due, margin_unit=DAYS, **NOTICE),
     Rule(long_without_ground, id="DETENTION_R05", title=Text("30-day extension without a lawful ground", "不当延长拘留期限至30日"), severity=3, needs=("extend_kind",), applies=extended_long, exclusions=(accomplice_at_large,),
          shows=("extend_ground", "suspects", "acts_told", "acts_indicted", "says_roving", "household_region_code", "request_date"), reads=("joint_min", "repeated_min", "roving_def"), **NOTICE),
-    Rule(over_cap, id="DETENTION_R06", title=Text("Custody beyond the hard cap", "拘留超期羁押"), severity=cap_severity, needs=("start_date",), applies=by_police, exclusions=(in_hospital, held_for_another_case),
+    Rule(over_cap, id="DETENTION_R06", title=Text("Custody beyond the hard cap", "拘留超期羁押"), severity=cap_severity, needs=("start_date",), applies=by_police, exclusions=(in_hospital, held_for_another_case), complete=("custody_stays",),
          shows=("end_date", "extend_kind", "arrest_decision", "arrest_executed_date", "measures", "stays"), reads=("detain_cap_std", "detain_cap_ext", "detain_cap_max"), margin=days_over_cap, margin_unit=DAYS, **NOTICE),
-    Rule(kept_after_refusal, id="DETENTION_R08", title=Text("Not released at once after refusal", "不批准逮捕后未立即释放"), severity=4, needs=("arrest_service_date",), applies=refused_only, exclusions=(to_residence, held_for_another_case),
+    Rule(kept_after_refusal, id="DETENTION_R08", title=Text("Not released at once after refusal", "不批准逮捕后未立即释放"), severity=4, needs=("arrest_service_date",), applies=refused_only, exclusions=(to_residence, held_for_another_case), complete=("custody_stays",),
          shows=("arrest_decision", "end_date", "stays"), reads=("release_after_refusal",), choices=("release_tolerance_days",), margin=days_after_refusal, margin_unit=DAYS, **NOTICE),
     Rule(too_young, id="DETENTION_R20", title=Text("Detained below the age of responsibility", "拘留未达刑事责任年龄人"), severity=4, needs=("birth_date",), applies=detained, exclusions=(approved_by_supreme,), instrument="release_proposal",
          shows=("act_from", "act_to", "filing_date", "police_charge", "review_charge"), reads=("responsible_age_years", "responsible_age_serious_years", "responsible_age_approved_years"), choices=("grave_charges", "act_lag_years")),
