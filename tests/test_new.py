@@ -1,4 +1,5 @@
 "A new special touches no other hand-written file: made in a copy of the checkout, it runs, passes the generic tests and finds what it planted."
+import ast
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_house import complaints, undocumented
 
 from supervise_lib.data.contracts import contract, contracts
 from supervise_lib.data.lake import Lake
@@ -56,11 +58,14 @@ def test_only_its_own_files_are_made_and_three_steps_told(made):
 
 def test_it_passes_the_generic_tests(made):
     "Those of every special, of every notebook and template, of the house, and its own cells."
-    said = made("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_specials.py", "tests/test_planted.py", "tests/test_notebooks.py", "tests/test_coverage.py", "-k",
+    said = made("-m", "pytest", "-p", "no:cacheprovider", "tests/test_specials.py", "tests/test_planted.py", "tests/test_notebooks.py", "tests/test_coverage.py", "-k",
                 f"{NAME} or readme_says or has_its_template or listed_once")
     assert "failed" not in said and int(said.split(" passed")[0].split()[-1]) >= 20
     made("-c", f"from nbdev.test import test_nb; import sys; sys.exit(0 if test_nb('{FILES[0]}')[0] else 1)")
-    made("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_house.py", "-k", "one_way or export_of_the_notebook or docstring or top_level")
+    made("-m", "pytest", "-p", "no:cacheprovider", "tests/test_house.py", "-k", "export_of_the_notebook or top_level or name_no_machine")
+    assert [c for c in complaints(made.folder) if NAME in c] == []
+    assert undocumented(ast.parse((made.folder / FILES[2]).read_text(encoding="utf-8"))) == []
+    made("-m", "ruff", "check", FILES[2])
     assert made.changed() == sorted([*FILES, "supervise_lib/_modidx.py"])
 
 
@@ -79,7 +84,6 @@ def test_it_finds_in_the_demo_province_what_it_planted(made):
     run = json.loads((folder / "outputs" / "runs" / NAME / "340111" / DAY / "run.json").read_text(encoding="utf-8"))
     assert run["title"] == {"en": TITLE_EN, "zh": TITLE_ZH}
     assert (run["rows"], run["leads"]["total"], run["rules"][f"{NAME.upper()}_R01"]) == (11, 4, {"hit": 4, "clear": 3, "cannot_tell": 0, "not_applicable": 4})
-    shutil.rmtree(folder / "demo")
     assert made.changed() == sorted([*FILES, "supervise_lib/_modidx.py"])
 
 

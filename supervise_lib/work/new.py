@@ -82,11 +82,11 @@ def _code(mark, n):
     body = f"91{PLACE}{_digits(mark, n, 9)}"
     return body + uscc.calc_check_digit(body + "0")
 
-# %% ../../notebooks/work/new.ipynb #28626761
+# %% ../../notebooks/work/new.ipynb #34566252
 def planted_rows(c: Contract, name: str, case: str, day: dt.date, n: int) -> dict[str, str]:
     "What n rows of a table on one day have in common, what each has of its own, and the key of the first, as YAML. 预设样例行"
     wanted = [k for k in dict.fromkeys((*c.key, c.event_date, "region_code", *(k for k, o in c.columns.items() if o.required and not o.lineage)))]
-    rows = [{k: _value(c.columns[k], day, f"{name}-{case}", i) for k in wanted} for i in range(1, n + 1)]
+    rows = [{k: _value(c.columns[k], day, f"{name}-{case}" + ("" if k == _names(c)[0] else f"-{k}"), i) for k in wanted} for i in range(1, n + 1)]
     same = [k for k in wanted if n > 1 and len({str(r[k]) for r in rows}) == 1]
     return {f"given_{case}": _yaml({k: rows[0][k] for k in same}), f"rows_{case}": f"[{', '.join(_yaml({k: v for k, v in r.items() if k not in same}) for r in rows)}]",
             f"key_{case}": _yaml({_names(c)[0]: rows[0][_names(c)[0]]})}
