@@ -1989,6 +1989,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                     'supervise_lib/model/special.py'),
                                              'supervise_lib.model.special.Special._params': ( 'model/special.html#special._params',
                                                                                               'supervise_lib/model/special.py'),
+                                             'supervise_lib.model.special.Special.absence': ( 'model/special.html#special.absence',
+                                                                                              'supervise_lib/model/special.py'),
                                              'supervise_lib.model.special.Special.cases': ( 'model/special.html#special.cases',
                                                                                             'supervise_lib/model/special.py'),
                                              'supervise_lib.model.special.Special.choices': ( 'model/special.html#special.choices',

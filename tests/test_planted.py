@@ -71,6 +71,8 @@ def test_params_files_refuse_it_too(tmp_path):
     with pytest.raises(PlantedError, match="toy.yaml: planted 1"): planted(tmp_path)
     (tmp_path / "toy.yaml").write_text("planted: {rule: TOY_R01}\n", encoding="utf-8")
     with pytest.raises(ParamsError, match="must be a list"): read_params(tmp_path / "toy.yaml")
+    (tmp_path / "toy.yaml").write_text("absence: fine_yuan\n", encoding="utf-8")
+    with pytest.raises(ParamsError, match="absence must be a list of columns"): read_params(tmp_path / "toy.yaml")
 
 
 def test_keys_of_one_special_agree_and_rows_are_planted_once(tmp_path):

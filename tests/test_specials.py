@@ -169,7 +169,7 @@ def test_a_needed_column_that_is_missing_leaves_no_answer(name, rule_id):
 def test_forgetting_never_makes_a_hit(name, rule_id):
     "A row that is not a hit does not become one by forgetting one of its columns, lists that may be empty and days of what never happened apart."
     s = special(name)
-    never = ABSENCE.get(name, ())
+    never = s.absence
     never = set(never) | {n.partition(".")[2] for n in never if n.startswith(f"{rule_id}.")} | set(s.key)
     for c in (c for c in s.cases if c.rule == rule_id and not c.absent):
         forgotten = [(n, {**row, column: None}, column) for n, (row, e) in enumerate(zip(c.rows, c.expect, strict=True), 1) if e != "hit" for column in row if column not in never]
@@ -178,12 +178,14 @@ def test_forgetting_never_makes_a_hit(name, rule_id):
         hits = [f"without {column} row {n} becomes a hit" for o, (n, _, column) in zip(v, forgotten, strict=True) if o == "hit"]
         assert not hits, f"{c.note.en}: {'; '.join(hits)}"
 
-# columns in which nothing means that there was nothing (the completeness of their table is asked elsewhere), and RULE.column where two columns contradict each other
-ABSENCE = {"judgment_consistency": ("instance_level", "property_kinds", "extension_kinds", "suspend_from", "delay_from", "court_adjust_notice_date",
-                                    "term_years", "term_months", "term_days", "JUDGE_R05.is_plea", "JUDGE_R06.is_plea", "JUDGE_R09.fine_yuan", "JUDGE_R27.birth_date", "JUDGE_R27.offence_to"),
-           "criminal_detention": ("stays", "extensions", "transfer_date", "terminate_date", "forfeit_date", "moved_to_court_date", "police_reconsider_date", "prosecution_decision",
-                                  "DETENTION_R03.family_notice_exception", "DETENTION_R05.acts_told", "DETENTION_R05.acts_indicted", "DETENTION_R05.says_roving",
-                                  "DETENTION_R06.arrest_decision", "DETENTION_R06.arrest_executed_date")}
+@each_special
+def test_columns_in_which_nothing_means_nothing_are_columns_of_the_frame(name):
+    "Declared in the params file as `absence`: a column, or RULE.column where it holds for one rule alone."
+    ids, known = {r.id for r in special(name).rules}, set(columns_of(name))
+    for n in special(name).absence:
+        rule_id, dot, column = n.rpartition(".")
+        assert column in known and (not dot or rule_id in ids), n
+
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------------------------

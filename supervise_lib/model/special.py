@@ -70,18 +70,20 @@ def _case(number, record, where) -> Case:
     rows = tuple({**r.get("given", {}), **row} for row in r["rows"])
     return Case(r["rule"], Text(**r["note"]), rows, tuple(r["expect"]), tuple(r.get("severity", ())), r.get("as_of"), tuple(r.get("absent", ())))
 
-# %% ../../notebooks/model/special.ipynb #0ae80cb7
-SECTIONS = ("choices", "cases", "planted")
+# %% ../../notebooks/model/special.ipynb #0568dced
+SECTIONS = ("choices", "cases", "planted", "absence")
 
-def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...]]:
-    "Choices, worked cases and planted rows of one special. 读取专项参数"
+def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...], tuple[str, ...]]:
+    "Choices, worked cases, planted rows and columns in which nothing means that there was nothing, of one special. 读取专项参数"
     try: raw = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except yaml.MarkedYAMLError as e: raise ParamsError(f"{path}:{e.problem_mark.line + 1}: not valid YAML: {e.problem} 格式有误") from None
     if unknown := set(raw) - set(SECTIONS): raise ParamsError(f"{path}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)} 未知键")
     try: rows = planted_of(Path(path).stem, raw.get("planted"), path)
     except PlantedError as e: raise ParamsError(e.args[0]) from None
+    absence = raw.get("absence") or []
+    if not isinstance(absence, list) or not all(isinstance(c, str) for c in absence): raise ParamsError(f"{path}: absence must be a list of columns, or of RULE.column, found {absence!r} 应为字段列表")
     return ({k: _choice(k, v, path) for k, v in (raw.get("choices") or {}).items()},
-            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows)
+            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows, tuple(absence))
 
 # %% ../../notebooks/model/special.ipynb #f43a1041
 class Choices:
@@ -107,7 +109,7 @@ class Derived:
     sources: tuple[str, ...]    # "table.column"
     kind: pa.DataType = field(default_factory=pa.string)
 
-# %% ../../notebooks/model/special.ipynb #bdafdbd1
+# %% ../../notebooks/model/special.ipynb #070af7dc
 @dataclass(frozen=True)
 class Special:
     "One supervision topic; refuses at import what cannot be right. 专项"
@@ -137,6 +139,8 @@ class Special:
     def cases(self) -> tuple[Case, ...]: return self._params[1]
     @property
     def planted(self) -> tuple[Planted, ...]: return self._params[2]
+    @property
+    def absence(self) -> tuple[str, ...]: return self._params[3]      # columns, or RULE.column, in which nothing means that there was nothing
 
     def rule(self, id: str) -> Rule:
         "The rule of that id."
