@@ -6,7 +6,7 @@
 __all__ = ['DATE', 'INT', 'FLOAT', 'REDUCING', 'DAYS', 'MONTHS', 'DAY', 'OPINION', 'KINDS', 'READS_ROW', 'READS_LISTS', 'FIRST',
            'COMMON', 'RULES', 'FEW', 'LOST', 'STATISTICS_LATER', 'column', 'plain', 'today', 'before', 'either',
            'own_terms', 'belongs', 'cut_of', 'whole_months', 'original', 'sentences_of', 'steps', 'classes_of', 'whole',
-           'of_all', 'shortened', 'later_by', 'too_early', 'first_too_early', 'major_merit', 'relaxed_wait',
+           'of_all', 'asked', 'shortened', 'later_by', 'too_early', 'first_too_early', 'major_merit', 'relaxed_wait',
            'little_left', 'days_too_early', 'review_due', 'clock_severity', 'too_soon', 'interval_short',
            'major_merit_again', 'relaxed_interval', 'shortened_again', 'interval_severity', 'days_too_soon', 'too_much',
            'cut_too_large', 'relaxed_cut', 'months_beyond', 'least_end', 'served_too_little', 'ruled_shorter',
@@ -81,9 +81,9 @@ def original(row, mine, cuts) -> tuple:
     n = whole_months(mine[0]["from"], mine[0]["to"]) if len(mine) == 1 else None
     return ("fixed", {n, n + cuts}) if n else (None, None)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #0d3f2cfb
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #71c9c970
 KINDS = {"sure": BOOL, "kind": STRING, "propose": DATE, "ruling": DATE, "served": DATE, "copy": DATE, "cut": FLOAT, "merit": STRING, "new_from": DATE, "new_to": DATE, "hearing": BOOL, "public_from": DATE, "public_to": DATE,
-         "has_prev": BOOL, "prev_served": DATE, "prev_ruling": DATE, "prev_cut": FLOAT, "after_revoked": BOOL, "penalty": STRING, "wait_from": DATE, "term_end": DATE, "effective": DATE, "facility": STRING, "charge": STRING, "months": FLOAT}
+         "has_prev": BOOL, "prev_served": DATE, "prev_ruling": DATE, "prev_cut": FLOAT, "after_revoked": BOOL, "penalty": STRING, "wait_from": DATE, "term_end": DATE, "effective": DATE, "facility": STRING, "charge": STRING, "months": FLOAT, "current_end": DATE}
 
 def _of_sentence(row) -> dict:
     "What all changes of one sentence have in common."
@@ -99,7 +99,7 @@ def _of_sentence(row) -> dict:
     if "drug_repeat" in told: flags = flags | {"special": True}
     handed = plain(row["to_prison_date"]) or min((t["admit"] for t in mine if t["admit"]), default=None)
     end = next((t["to"] for t in mine if t["to"]), None) or plain(row["term_end_printed"])
-    return {"kept": kept, "mine": mine, "penalty": penalty, "months": months, "flags": flags, "handed": handed, "term_end": end, "effective": plain(row["effective_date"]),
+    return {"known": row["changes"] is not None, "kept": kept, "mine": mine, "penalty": penalty, "months": months, "flags": flags, "handed": handed, "term_end": end, "effective": plain(row["effective_date"]),
             "facility": mine[-1]["facility"] if mine else None, "charge": (row["crimes_judged"] or [{}])[0].get("code")}
 
 def _records(s: dict):
@@ -109,12 +109,12 @@ def _records(s: dict):
         start = {"fixed": s["handed"], "life": s["effective"], "death_reprieve": to_life}.get(s["penalty"])
         yield {"sure": True if sure else None, **{k: c[k] for k in ("kind", "propose", "ruling", "served", "copy", "merit", "hearing", "public_from", "public_to")}, "new_from": c["from"], "new_to": c["to"], "cut": cut_of(c),
                "has_prev": prev is not None, "prev_served": prev and prev["served"], "prev_ruling": prev and prev["ruling"], "prev_cut": (cut_of(prev) if prev["kind"] == "commute" else 0) if prev else None, "after_revoked": revoked,
-               "penalty": s["penalty"], "wait_from": start, "term_end": s["term_end"], "effective": s["effective"], "facility": s["facility"], "charge": s["charge"], "months": max(s["months"]) if s["months"] else None}, s
+               "penalty": s["penalty"], "wait_from": start, "term_end": s["term_end"], "effective": s["effective"], "facility": s["facility"], "charge": s["charge"], "months": max(s["months"]) if s["months"] else None, "current_end": prev["to"] if prev else s["term_end"]}, s
         if c["kind"] == "reprieve_to_life": to_life = c["ruling"]
         elif c["kind"] in REDUCING: prev = c
         if c["kind"] == "revoke_parole": revoked = True
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #1b601bb7
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #76c53189
 READS_ROW = ("subject_id", "case_no", "principal_penalty", "term_years", "term_months", "term_end_printed", "effective_date", "to_prison_date")
 READS_LISTS = ("served_terms", "changes", "found", "crimes_judged")
 
@@ -148,9 +148,13 @@ def of_all(flag, among, x, f) -> pd.Series:
     "Is it so for every change among those marked or open?"
     return ~any_of((~flag & among).astype(BOOL), f.index, empty=False)
 
+def asked(f, test) -> pd.Series:
+    "A question about the changes of each sentence; open where they are not known."
+    return column((test(s) if s["known"] else None for s in sentences_of(f)), f.index, BOOL)
+
 def shortened(f):
     "A reduction of the sentence is on record, and the penalty is one with classes, or is not known."
-    return column((any(c["kind"] in REDUCING or c["kind"] is None for c, _ in s["kept"]) and s["penalty"] in (None, "fixed", "life", "death_reprieve") for s in sentences_of(f)), f.index, BOOL)
+    return asked(f, lambda s: any(c["kind"] in REDUCING or c["kind"] is None for c, _ in s["kept"]) and s["penalty"] in (None, "fixed", "life", "death_reprieve"))
 
 def later_by(start, months) -> pd.Series: return period_months_criminal(start, months.astype(INT), custody=True)
 
@@ -291,7 +295,7 @@ def months_beyond(f, law):
     "Months beyond the limit of one cut."
     return _worst(too_much(f, law)["beyond"], steps(f), f)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #82dab0a6
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #9af5af07
 def _end_now(s) -> dt.date | None:
     "The end after the last ruled reduction; None where it is not told or the changes are not sure."
     ruled = [c for c, b in s["kept"] if c["kind"] in REDUCING and c["ruling"]]
@@ -342,14 +346,14 @@ def served_too_little(f, law, choice):
 
 def ruled_shorter(f):
     "A ruling has shortened the sentence."
-    return column((any(c["kind"] in REDUCING and c["ruling"] for c, _ in s["kept"]) for s in sentences_of(f)), f.index, BOOL)
+    return asked(f, lambda s: any(c["kind"] in REDUCING and c["ruling"] for c, _ in s["kept"]))
 
 def days_served_too_little(f, law):
     "Days between the end and the least end."
     e = least_end(f, law)
     return _days(e.end, e.least)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #c9bb5231
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #40fdaa0c
 def _violent(f, x, law) -> pd.Series:
     "Sentenced to ten years or more, life or suspended death for a violent crime."
     years, names = law.on("no_parole_violent_years", x.propose), law.on("violent_crimes", x.propose)
@@ -387,10 +391,10 @@ def _after_cut(x, law) -> pd.Series:
     due = parole_after_commutation(x.prev_served, x.prev_cut, x.propose, law)
     rough = parole_after_commutation(x.prev_ruling, pd.Series(0, index=x.index, dtype=FLOAT), x.propose, law)
     soon = before(x.propose, due).fillna(before(x.propose, rough).where(lambda b: b.fillna(False), pd.NA))
-    left = before(x.new_to.fillna(x.term_end), later_by(x.propose, law.on("commute_short_remainder_months", x.propose)))
+    left = before(x.current_end, later_by(x.propose, law.on("commute_short_remainder_months", x.propose)))
     return (soon & ~left).where(x.has_prev, False)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #d0808651
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #3f4a1560
 @asked_last
 def parole_bars(f, law) -> pd.DataFrame:
     "Per change the bars to parole that hold. 不得假释的情形"
@@ -406,9 +410,9 @@ def parole_not_open(f, law):
 
 def paroled(f):
     "Parole was proposed or granted."
-    return column((any(c["kind"] == "parole" for c, _ in s["kept"]) for s in sentences_of(f)), f.index, BOOL)
+    return asked(f, lambda s: any(c["kind"] == "parole" for c, _ in s["kept"]))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #958f821d
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #69130765
 @asked_last
 def procedure(f, law, grace) -> pd.DataFrame:
     "Per change the formal breaches. 程序问题"
@@ -430,8 +434,9 @@ def _countdown(f, law, warn) -> pd.Series:
     due = review_due(f, law)
     last = column((None if pd.isna(d) else d - DAY * warn for d in due), f.index, DATE)
     copied = column((max((c["copy"] for c, b in s["kept"] if b and c["copy"]), default=None) for s in sentences_of(f)), f.index, DATE)
-    wrote = column((not pd.isna(c) and any(d["date"] and d["date"] >= c for d in w or []) for c, w in zip(copied, to_lists(f.written), strict=True)), f.index, BOOL)
-    return known_absent(before(last, today(f, law)) & ~before(due, today(f, law)) & ~wrote)
+    wrote = column((None if w is None or pd.isna(c) else any(d["date"] and d["date"] >= c for d in w) for c, w in zip(copied, to_lists(f.written), strict=True)), f.index, BOOL)
+    running = known_absent(before(last, today(f, law)) & ~before(due, today(f, law)))
+    return (running & ~wrote).astype(BOOL)
 
 def procedure_broken(f, law, choice):
     "Publicity too short, ruling too late, compulsory hearing not held, or the clock of review about to run out. 公示、裁定期限、开庭等程序违法，或者审查期限将届满。"
@@ -440,13 +445,13 @@ def procedure_broken(f, law, choice):
 
 def changed(f):
     "A commutation or parole is on record."
-    return column((any(c["kind"] in ("commute", "parole", "life_to_fixed") for c, _ in s["kept"]) for s in sentences_of(f)), f.index, BOOL)
+    return asked(f, lambda s: any(c["kind"] in ("commute", "parole", "life_to_fixed") for c, _ in s["kept"]))
 
 def procedure_severity(f, law, choice):
     "S4 in the last days of the clock, else S2."
-    return column((4 if x else 2 for x in _countdown(f, law, choice.review_warn_days)), f.index, INT)
+    return column((4 if x else 2 for x in known_absent(_countdown(f, law, choice.review_warn_days))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #bb29aaa2
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #3b7033fd
 def extents(f, law) -> pd.DataFrame:
     "One row per commutation with its share of the largest lawful cut, days from the first lawful day, and the convict's class; unknown stays missing. 减刑幅度与时点"
     x, k = steps(f), classes_of(f, law)
@@ -473,15 +478,15 @@ def glued(f, law, choice):
     e = edges(extents(f, law), choice.edge_days)
     flags = []
     for of in ("on_edge", "at_top"):
-        above, compared_ = _flagged(e, of, choice.edge_fdr_q)
+        above, compared_ = _flagged(e, of, choice.fdr_q)
         flags.append(column((None if pd.isna(p) or p not in compared_ else p in above and plain(v) for p, v in zip(e.facility, e[of], strict=True)), e.index, BOOL))
     return any_of(flags[0] | flags[1], f.index)
 
 def commuted(f):
     "A commutation is on record."
-    return column((any(c["kind"] == "commute" for c, _ in s["kept"]) for s in sentences_of(f)), f.index, BOOL)
+    return asked(f, lambda s: any(c["kind"] == "commute" for c, _ in s["kept"]))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #330a9058
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #d5e5a26b
 COMMON = ("served_terms", "principal_penalty", "term_years", "term_months", "effective_date")
 _class = ("commute_class_low_months", "commute_class_high_months", "commute_wait_c1")
 _waits = tuple(f"commute_wait_{c}" for c in ("a1", "a2", "a3", "b", "c1", "c2", "d1", "d2", "d3", "e1", "e2", "e3", "e4"))
@@ -504,7 +509,7 @@ RULES = (
                 "reprieve_years", *(f"min_{n}{'' if 'restricted' in n else '_years'}" for n in _least), "proc_correct_days"), **{**_same, "shows": (*COMMON, "crimes_judged", "found")}),
     Rule(procedure_broken, id="EXEC_R30", title=Text("Procedure and clocks", "减刑假释程序违法"), severity=procedure_severity, applies=changed, choices=("proposal_receipt_days", "review_warn_days"), deadline=review_due, tier=2,
          reads=("publicity_days", "commutation_ruling_months", "commutation_ruling_ext_months", "proc_correct_days"), **{**_same, "shows": (*COMMON, "written")}),
-    Rule(glued, id="EXEC_R31", title=Text("Proposals glued to the first possible day or to the maximum", "踩点、顶格减刑"), severity=2, applies=commuted, choices=("edge_days", "edge_fdr_q"), by_row=False, only_with_others=True, tier=2,
+    Rule(glued, id="EXEC_R31", title=Text("Proposals glued to the first possible day or to the maximum", "踩点、顶格减刑"), severity=2, applies=commuted, choices=("edge_days", "fdr_q"), by_row=False, only_with_others=True, tier=2,
          reads=(*_class, *_waits, *_intervals, *_cuts, "interval_ge_last_cut"), **_same),
 )
 

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['STRONG', 'CASE', 'WHO', 'TERM', 'CHANGE', 'CRIME', 'OUTSIDE', 'CORRECTED', 'ENFORCED', 'ITEM', 'DEPOSIT', 'PAYMENT',
-           'STAY', 'DERIVED_LATER', 'TABLES_LATER', 'concerned', 'listed', 'theirs', 'served_terms', 'changes',
-           'delivered', 'crimes', 'found', 'outside', 'corrected', 'enforced', 'ordered', 'deposited', 'paid_months',
-           'centre_stays', 'died', 'written', 'later']
+           'STAY', 'PARTS', 'DERIVED_LATER', 'TABLES_LATER', 'concerned', 'listed', 'theirs', 'filled', 'served_terms',
+           'changes', 'delivered', 'crimes', 'found', 'outside', 'corrected', 'enforced', 'ordered', 'deposited',
+           'paid_months', 'centre_stays', 'died', 'written', 'later']
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #5253af48
 import ibis, pyarrow as pa
@@ -30,6 +30,14 @@ def listed(table, by, name, fields, order):
     return table.group_by(list(by)).agg(**{name: record.collect(order_by=[table[o] for o in order])})
 
 def theirs(t, name): return getattr(t.everywhere, name).semi_join(concerned(t), "person_id_no")
+
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #1fea0364
+def filled(t, part, table, base, on):
+    "The lists of `part` for everybody in `base`: empty where `table` is in the lake and has nothing."
+    name = next(c for c in part.columns if c not in on)
+    joined = base.left_join(part, list(on)).select(*on, name)
+    there = getattr(t.everywhere, table).count().as_scalar() > 0
+    return joined.mutate(**{name: ibis.ifelse(there, ibis.coalesce(joined[name], ibis.literal([], type=part[name].type())), joined[name])})
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #be4cb1b8
 TERM = {"prisoner": "prisoner_no", "case": "case_no", "facility": "facility_name", "admit": "admit_date", "from": "term_start_registered", "to": "term_end_registered", "classes": "crime_class_list",
@@ -93,11 +101,15 @@ def written(t):
     "Per person the opinions on commutation and the correction opinions."
     return listed(theirs(t, "supervision_documents").filter(_.document_kind.isin(["commutation_opinion", "correction_opinion"])), WHO, "written", {"kind": "document_kind", "date": "issue_date"}, ("issue_date", "doc_no"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #ffdd1e0d
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #74d957f0
 def later(t) -> list:
     "What the frame joins on: (Ibis table, names of the key columns), each key once. 后续执行情况"
-    persons = [(part(t), WHO) for part in (served_terms, changes, outside, corrected, deposited, paid_months, centre_stays, died, written)]
-    return [*persons, *((part(t), CASE) for part in (delivered, crimes, found)), *((part(t), ("case_no",)) for part in (enforced, ordered))]
+    people, cases = concerned(t), t.criminal_judgments.select("case_no").distinct()
+    persons = [(filled(t, part(t), table, people, WHO), WHO) for part, table in PARTS.items()]
+    return [*persons, *((part(t), CASE) for part in (delivered, crimes, found)), (filled(t, enforced(t), "enforcement_cases", cases, ("case_no",)), ("case_no",)), (ordered(t), ("case_no",))]
+
+PARTS = {served_terms: "prison_terms", changes: "sentence_changes", outside: "temporary_outside_executions", corrected: "correction_subjects", deposited: "bail_deposits", paid_months: "benefit_payments",
+         centre_stays: "custody_stays", died: "deaths", written: "supervision_documents"}
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #573cc810
 _text, _date, _time, _int, _float, _bool = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
