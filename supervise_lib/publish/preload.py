@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['prepare']
 
-# %% ../../notebooks/publish/preload.ipynb #5e685ae1
-import supervise_lib.publish.figures, supervise_lib.publish.tables, supervise_lib.work.execute  # noqa: F401 (for the forks)
+# %% ../../notebooks/publish/preload.ipynb #c016e418
+import supervise_lib.publish.coverage, supervise_lib.publish.figures, supervise_lib.publish.tables, supervise_lib.work.execute  # noqa: F401 (for the forks)
 from ..law.bandbook import read_bands
 from ..law.calendar import default_calendar
 from ..law.values import Law
