@@ -269,14 +269,16 @@ def rules(out: Annotated[Path | None, typer.Option("--out", help="File to write,
     page = rules_page(out, catalogue)
     print(f"→ {out}" if out else page, end="\n" if out else "")
 
-# %% ../notebooks/cli.ipynb #5e33200b
+# %% ../notebooks/cli.ipynb #1c2317cc
 MARK = "demo.json"    # marks a lake as the demo province's
 
 def _demo_lake(settings, scale, seed):
     "The demo lake, built unless it stands already at this scale, seed and with these specials told; a lake with other data is refused."
     from supervise_lib.data.demo import TRUTH_KEYS, build_demo
     from supervise_lib.data.lake import Lake
-    want, mark, lake = {"scale": scale, "seed": seed, "told": sorted(TRUTH_KEYS)}, settings.lake / MARK, Lake(settings.lake)
+    from supervise_lib.data.planted import planted
+    from supervise_lib.work.records import digest
+    want, mark, lake = {"scale": scale, "seed": seed, "told": sorted(TRUTH_KEYS), "planted": digest(repr(planted()).encode())[:16]}, settings.lake / MARK, Lake(settings.lake)
     if mark.is_file() and json.loads(mark.read_text()) == want: return lake, None
     if lake.tables and not mark.is_file(): raise ValueError(f"{settings.lake} holds data of its own; give another folder with --lake 数据湖中已有数据，演示数据须另置")
     if mark.is_file():

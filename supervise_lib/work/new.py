@@ -162,17 +162,18 @@ def new_special(name: str, title_en: str | None = None, title_zh: str | None = N
                                           _python(root, TRY, name, "the new special does not run")))
     return [*made, module]
 
-# %% ../../notebooks/work/new.ipynb #50f47307
+# %% ../../notebooks/work/new.ipynb #482477bb
 def _create(made: dict[Path, str], module: Path, index: Path, finish):
     "Create the files and finish; on any failure, an interrupt included, leave everything as it was."
-    before, done = index.read_bytes() if index.is_file() else None, []
+    before, done, finishing = index.read_bytes() if index.is_file() else None, [], False
     try:
         for path, text in made.items():
             with path.open("x", encoding="utf-8", newline="\n") as f: done.append(path); f.write(text)
+        finishing = True
         finish()
     except BaseException:
-        for path in (*done, module): path.unlink(missing_ok=True)
-        if before is not None: index.write_bytes(before)
+        for path in (*done, *([module] if finishing else [])): path.unlink(missing_ok=True)    # what another has made in the meantime stays
+        if finishing and before is not None: index.write_bytes(before)
         raise
 
 # %% ../../notebooks/work/new.ipynb #50388aea
