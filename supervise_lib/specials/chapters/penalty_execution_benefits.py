@@ -77,14 +77,19 @@ def within(first, last, spans, serving, whole_month=True) -> bool | None:
         if low and high <= perhaps: found = None
     return found
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #fdba24e4
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #f5d9bc5d
 @asked_last
 def paid_inside(f, law, whole_month) -> pd.DataFrame:
     "Per payment: paid while serving, and paid in custody before the judgment. 服刑、羁押期间发放"
     x, ends = payments(f), end_now(f)
     lists = zip(f.index, f.subject_id, f.case_no, ends, *(to_lists(f[c]) for c in ("served_terms", "centre_stays", "outside")), strict=True)
     spans = {i: spans_of(own_terms(s, plain(c), ts), st, out, plain(e)) for i, s, c, e, ts, st, out in lists}
-    part = lambda serving: column((within(plain(a), plain(b), spans[i], serving, whole_month) for i, a, b in zip(x.index, x["first"], x["last"], strict=True)), x.index, BOOL)
+    blind = {i for i, t, s in zip(f.index, to_lists(f.served_terms), to_lists(f.centre_stays), strict=True) if t is None or s is None}
+    unsure = {i for i, o in zip(f.index, to_lists(f.outside), strict=True) if o is None}
+    def one(i, a, b, serving):
+        found = within(plain(a), plain(b), spans[i], serving, whole_month)
+        return None if found is False and i in blind or found and i in unsure else found     # a register that is missing may know more
+    part = lambda serving: column((one(i, a, b, serving) for i, a, b in zip(x.index, x["first"], x["last"], strict=True)), x.index, BOOL)
     stop, suspend = (law.on(n, x["first"]).astype(BOOL) for n in ("pension_stop_in_prison", "pension_suspend_pretrial"))
     return pd.DataFrame({"serving": x.ours & x.kept & part(True) & stop, "before": x.ours & x.kept & part(False) & suspend})
 
@@ -121,13 +126,13 @@ def inside_severity(f, law, choice):
 
 def months_inside(f, law, choice): return _sum_inside(f, law, choice)[0]
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #398deac1
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #199556fd
 BARRED = ("control", "suspended", "temporary_outside")
 
 def raises(paid) -> list:
     "(first day, raised?) of each kept enterprise pension month."
     seen, out = {}, []
-    for p in sorted((p for p in paid or [] if month_days(p["month"])[0]), key=lambda p: p["month"]):
+    for p in sorted((p for p in paid if month_days(p["month"])[0]), key=lambda p: p["month"]):
         kept = kept_payment(p)
         if kept is False: continue
         first, prior = month_days(p["month"])[0], seen.get(p["kind"])
@@ -139,6 +144,7 @@ def raises(paid) -> list:
 
 def _raised(paid, spans, kinds, as_of) -> bool | None:
     "Was a raise given inside a span of correction of these kinds?"
+    if paid is None or spans is None: return None
     flags = []
     for first, new in raises(paid):
         for c in spans or []:

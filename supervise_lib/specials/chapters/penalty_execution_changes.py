@@ -114,7 +114,7 @@ def _records(s: dict):
         elif c["kind"] in REDUCING: prev = c
         if c["kind"] == "revoke_parole": revoked = True
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #76c53189
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #dad12604
 READS_ROW = ("subject_id", "case_no", "principal_penalty", "term_years", "term_months", "term_end_printed", "effective_date", "to_prison_date")
 READS_LISTS = ("served_terms", "changes", "found", "crimes_judged")
 
@@ -127,18 +127,18 @@ def sentences_of(f) -> list:
 
 @asked_last
 def steps(f) -> pd.DataFrame:
-    "One row per change, with the index of its sentence; `flags` and `terms` hold what is known of the class. 逐次变更"
+    "One row per change, with the index of its sentence; `says` and `terms` hold what is known of the class. 逐次变更"
     found = [(i, r, s) for i, s0 in zip(f.index, sentences_of(f), strict=True) for r, s in _records(s0)]
     index = pd.Index([i for i, _, _ in found], dtype=f.index.dtype)
     out = pd.DataFrame({k: column((r[k] for _, r, _ in found), index, kind) for k, kind in KINDS.items()})
-    return out.assign(flags=pd.Series([s["flags"] for *_, s in found], index=index, dtype=object), terms=pd.Series([s["months"] for *_, s in found], index=index, dtype=object))
+    return out.assign(says=pd.Series([s["flags"] for *_, s in found], index=index, dtype=object), terms=pd.Series([s["months"] for *_, s in found], index=index, dtype=object))
 
 @asked_last
 def classes_of(f, law) -> list:
     "Per change the classes in which the convict can be, on the day of the proposal. 减刑类别"
     x = steps(f)
     low, high, apart = law.on("commute_class_low_months", x.propose), law.on("commute_class_high_months", x.propose), law.on("commute_wait_c1", x.propose).notna()
-    return [possible_classes(plain(p), m, g, plain(a), plain(b), bool(c)) for p, m, g, a, b, c in zip(x.penalty, x.terms, x.flags, low, high, apart, strict=True)]
+    return [possible_classes(plain(p), m, g, plain(a), plain(b), bool(c)) for p, m, g, a, b, c in zip(x.penalty, x.terms, x.says, low, high, apart, strict=True)]
 
 def whole(flag, x, f) -> pd.Series:
     "Is any change of each sentence so? Open where it is not sure that the change is about the sentence."
@@ -175,20 +175,20 @@ def first_too_early(f, law):
     "The first reduction of the sentence was proposed before the waiting time of the class was over. 首次减刑起始时间不足。"
     return whole(too_early(f, law)["flag"], steps(f), f)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #67802024
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #7d837931
 def _major(x) -> pd.Series: return column((None if pd.isna(m) else m in MAJOR for m in x.merit), x.index, BOOL)
 
 def _relaxed(x, t, law) -> pd.Series:
     "Not earlier than a third less, by somebody for whom that is allowed."
     ratio = law.on("relax_third_ratio", x.propose)
     months = column((None if pd.isna(m) or pd.isna(r) else round(m * (1 - r)) for m, r in zip(t.months, ratio, strict=True)), x.index, INT)
-    return column((g["relaxed"] for g in x.flags), x.index, BOOL) & ~before(x.propose, later_by(t.start, months))
+    return column((g["relaxed"] for g in x.says), x.index, BOOL) & ~before(x.propose, later_by(t.start, months))
 
 def _little_left(x, law) -> pd.Series:
     "Less than the short remainder left at effect; counted from the handing over where that already tells."
     months = law.on("commute_short_remainder_months", x.propose)
     long = ~before(x.term_end, later_by(x.wait_from, months)).fillna(True)
-    return column((False if b else plain(a) for a, b in zip(before(x.term_end, later_by(x.effective, months)), long, strict=True)), x.index, BOOL)
+    return column((False if b or plain(p) in ("life", "death_reprieve") else plain(a) for a, b, p in zip(before(x.term_end, later_by(x.effective, months)), long, x.penalty, strict=True)), x.index, BOOL)
 
 def major_merit(f, law):
     "Major merit, which lifts the waiting time. 重大立功，不受起始时间限制。"
@@ -266,15 +266,15 @@ def days_too_soon(f, law):
     x, t = steps(f), too_soon(f, law)
     return _worst(_days(x.propose, t.due).where(x.has_prev.fillna(False), pd.NA), x, f)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #b072f494
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #41de2b78
 @asked_last
 def too_much(f, law) -> pd.DataFrame:
     "Per change: cut beyond the limit, or life reduced below its floor; with the limit and months beyond it."
     x, k = steps(f), classes_of(f, law)
-    top = cut_limit(law, k, x.merit.astype(object), x.propose)
+    top = cut_limit(law, k, [plain(m) for m in x.merit], x.propose)
     more = lambda c: column((None if pd.isna(a) or pd.isna(b) else a > b for a, b in zip(x.cut, top[c], strict=True)), x.index, BOOL)
     cut = either(more("most"), more("least"))
-    floor = life_floor(law, k, x.merit.astype(object), x.propose.where(x.kind == "life_to_fixed", pd.NA))
+    floor = life_floor(law, k, [plain(m) for m in x.merit], x.propose.where(x.kind == "life_to_fixed", pd.NA))
     start, zero = x.new_from.fillna(x.ruling), pd.Series(0, index=x.index, dtype=INT)
     below = lambda c: before(x.new_to, sentence_end(start, zero, floor[c].astype(INT)))
     flag = cut.where(x.kind == "commute", either(below("least"), below("most")).where(x.kind == "life_to_fixed", False)).where(x.kind.notna(), pd.NA)
@@ -289,7 +289,7 @@ def relaxed_cut(f, law):
     x, t = steps(f), too_much(f, law)
     ratio = law.on("relax_third_ratio", x.propose)
     within = column((None if pd.isna(c) or pd.isna(m) or pd.isna(r) else c <= m * (1 + r) for c, m, r in zip(x.cut, t.limit, ratio, strict=True)), x.index, BOOL)
-    return of_all(column((g["relaxed"] for g in x.flags), x.index, BOOL) & within, t["flag"], x, f)
+    return of_all(column((g["relaxed"] for g in x.says), x.index, BOOL) & within, t["flag"], x, f)
 
 def months_beyond(f, law):
     "Months beyond the limit of one cut."
@@ -353,7 +353,7 @@ def days_served_too_little(f, law):
     e = least_end(f, law)
     return _days(e.end, e.least)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #40fdaa0c
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #cbcddbdc
 def _violent(f, x, law) -> pd.Series:
     "Sentenced to ten years or more, life or suspended death for a violent crime."
     years, names = law.on("no_parole_violent_years", x.propose), law.on("violent_crimes", x.propose)
@@ -367,11 +367,11 @@ def _violent(f, x, law) -> pd.Series:
         if any(grave): return True
         if mine: return None if None in grave else False
         return flags["violent"] if penalty in ("life", "death_reprieve") or months is not None else None if flags["violent"] is not False else False
-    return column((one(*map(lambda v: plain(v) if not isinstance(v, dict) else v, r)) for r in zip(x.index, x.penalty, x.months, x.flags, years, names, strict=True)), x.index, BOOL)
+    return column((one(*map(lambda v: plain(v) if not isinstance(v, dict) else v, r)) for r in zip(x.index, x.penalty, x.months, x.says, years, names, strict=True)), x.index, BOOL)
 
 def _recidivist(x, law) -> pd.Series:
     bar = known_absent(law.on("no_parole_recidivist", x.propose))
-    return column((g["recidivist"] if b else False for g, b in zip(x.flags, bar, strict=True)), x.index, BOOL)
+    return column((g["recidivist"] if b else False for g, b in zip(x.says, bar, strict=True)), x.index, BOOL)
 
 def _half(f, x, law) -> pd.Series:
     "Proposed before half of a fixed term was over, custody included; before the least of life."
@@ -412,7 +412,7 @@ def paroled(f):
     "Parole was proposed or granted."
     return asked(f, lambda s: any(c["kind"] == "parole" for c, _ in s["kept"]))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #69130765
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #8a750474
 @asked_last
 def procedure(f, law, grace) -> pd.DataFrame:
     "Per change the formal breaches. 程序问题"
@@ -426,7 +426,7 @@ def procedure(f, law, grace) -> pd.DataFrame:
     done = x.ruling.fillna(now)
     over = before(long, done).where(~strict, before(until, done))
     late = over.where(known_absent(over) | ~before(until, done), pd.NA)
-    must = column((True if m in MAJOR else None if g["heard"] is None or pd.isna(m) else g["heard"] for m, g in zip(x.merit, x.flags, strict=True)), x.index, BOOL)
+    must = column((True if m in MAJOR else None if g["heard"] is False and m is None else g["heard"] for m, g in zip(map(plain, x.merit), x.says, strict=True)), x.index, BOOL)
     return pd.DataFrame({"publicity": short, "late": late, "unheard": must & ~x.hearing})
 
 def _countdown(f, law, warn) -> pd.Series:
@@ -451,11 +451,11 @@ def procedure_severity(f, law, choice):
     "S4 in the last days of the clock, else S2."
     return column((4 if x else 2 for x in known_absent(_countdown(f, law, choice.review_warn_days))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #3b7033fd
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #69855dc2
 def extents(f, law) -> pd.DataFrame:
     "One row per commutation with its share of the largest lawful cut, days from the first lawful day, and the convict's class; unknown stays missing. 减刑幅度与时点"
     x, k = steps(f), classes_of(f, law)
-    top = cut_limit(law, k, x.merit.astype(object), x.propose)
+    top = cut_limit(law, k, [plain(m) for m in x.merit], x.propose)
     first, again = too_early(f, law), too_soon(f, law)
     due = again.due.where(known_absent(x.has_prev), first.due)
     limit = top["most"].where((top["most"] == top["least"]).astype(BOOL), pd.NA).astype(FLOAT)

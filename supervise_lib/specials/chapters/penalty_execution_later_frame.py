@@ -101,12 +101,12 @@ def written(t):
     "Per person the opinions on commutation and the correction opinions."
     return listed(theirs(t, "supervision_documents").filter(_.document_kind.isin(["commutation_opinion", "correction_opinion"])), WHO, "written", {"kind": "document_kind", "date": "issue_date"}, ("issue_date", "doc_no"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #74d957f0
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #61b384a9
 def later(t) -> list:
     "What the frame joins on: (Ibis table, names of the key columns), each key once. 后续执行情况"
     people, cases = concerned(t), t.criminal_judgments.select("case_no").distinct()
     persons = [(filled(t, part(t), table, people, WHO), WHO) for part, table in PARTS.items()]
-    return [*persons, *((part(t), CASE) for part in (delivered, crimes, found)), (filled(t, enforced(t), "enforcement_cases", cases, ("case_no",)), ("case_no",)), (ordered(t), ("case_no",))]
+    return [*persons, *((part(t), CASE) for part in (delivered, crimes, found)), (filled(t, enforced(t), "enforcement_cases", cases, ("case_no",)), ("case_no",)), (filled(t, ordered(t), "judgment_property_items", cases, ("case_no",)), ("case_no",))]
 
 PARTS = {served_terms: "prison_terms", changes: "sentence_changes", outside: "temporary_outside_executions", corrected: "correction_subjects", deposited: "bail_deposits", paid_months: "benefit_payments",
          centre_stays: "custody_stays", died: "deaths", written: "supervision_documents"}

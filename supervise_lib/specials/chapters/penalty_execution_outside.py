@@ -16,12 +16,12 @@ from ...model.verdicts import BOOL, STRING, known_absent
 from .penalty_execution_changes import DATE, DAYS, FLOAT, INT, before, column, plain, sentences_of, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #2850f4be
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #b2a6afca
 KINDS = {"sure": BOOL, "ground": STRING, "decided": DATE, "copy": DATE, "hospital": STRING, "designated": BOOL, "diagnosed": DATE, "born": DATE, "recommit_decided": DATE, "recommitted": DATE, "next_decided": DATE}
 
 def _of(case, subject, decisions, terms) -> list:
     "The decisions about this sentence, with whether that is sure, and the day of the next one."
-    alone = len({t["case"] for t in terms or []} | {case}) == 1
+    alone = terms is not None and len({t["case"] for t in terms} | {case}) == 1
     kept = [(d, d["case"] == case if d["case"] and case else (True if alone else None)) for d in decisions or []]
     kept = [(d, sure) for d, sure in kept if sure is not False]
     return [{**{k: d[k] for k in KINDS if k in d}, "sure": True if sure else None, "next_decided": min((e["decided"] for e, _ in kept if e["decided"] and d["decided"] and e["decided"] > d["decided"]), default=None)} for d, sure in kept]
@@ -71,11 +71,11 @@ def diagnosis_severity(f, law):
     "S4 within the month for correction, else S3."
     return column((4 if x else 3 for x in known_absent(~before(correction_due(f, law), today(f, law)))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #e14fea79
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #595ac85b
 def end_now(f) -> pd.Series:
     "The end of each sentence as far as it is told: after the last ruled change, else registered, else printed."
     def one(s):
-        if any(b is None for _, b in s["kept"]): return None
+        if not s["known"] or any(b is None for _, b in s["kept"]): return None
         ruled = [c for c, _ in s["kept"] if c["ruling"] and c["kind"] not in ("parole", "revoke_parole")]
         return ruled[-1]["to"] if ruled else s["term_end"]
     return column((one(s) for s in sentences_of(f)), f.index, DATE)

@@ -48,7 +48,7 @@ def sum_at_stake(f) -> pd.Series:
     "Yuan of the fine not paid beforehand."
     return (f.fine_yuan - f.fine_paid_yuan.fillna(0)).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #1f12bf37
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #9aaec284
 DUE_AT_ONCE = ("confiscate_property", "recover", "restitute")
 
 def fine_due(f, law) -> pd.Series:
@@ -74,7 +74,7 @@ def never_moved(f, law, choice):
     "An unpaid fine or another order on property has no enforcement case long after it was due, or the case was filed late. 财产刑未移送执行、未按期立案。"
     none = column((None if x is None else not x for x in to_lists(f.enforced)), f.index, BOOL)
     fine = fine_owed(f) & _overdue(fine_due(f, law), choice.move_days, f, law)
-    other = known_absent(property_orders(f)) & _overdue(f.effective_date, choice.move_days, f, law)
+    other = property_orders(f) & _overdue(f.effective_date, choice.move_days, f, law)
     return (none & (fine | other)) | filed_late(f, law)
 
 def filed_late(f, law) -> pd.Series:
