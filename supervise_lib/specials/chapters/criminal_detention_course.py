@@ -93,7 +93,7 @@ def first_row(f):
     "The first row of the person in the case."
     return f.is_first
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #fdfd4cb1
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bfaa95a0
 def answer_due(f, law): return period_days_criminal(f.arrest_service_date, law.on("non_arrest_no_crime_days", f.arrest_service_date))
 
 def no_crime_ignored(f, law):
@@ -103,7 +103,7 @@ def no_crime_ignored(f, law):
     done = (f.police_reconsider_date <= due).fillna(False) | (f.terminate_date <= due).fillna(False) | ((f.case_status == "withdrawn") & (f.status_date <= due).where(f.status_date.notna(), pd.NA))
     return listed_only((~done & (due < today(f, law))).where(done.fillna(False) | ~undated, pd.NA), f)
 
-def days_after_answer(f, law): return days_between(answer_due(f, law), today(f, law))
+def days_after_answer(f, law): return days_between(answer_due(f, law), today(f, law)).where(was_no_crime(f).fillna(False), pd.NA)
 
 def was_no_crime(f):
     "Arrest was asked for and refused because there is no crime."

@@ -139,7 +139,7 @@ def detention_frame(t):
     for part in (stays(t), penalties(t), people(t)): f = attach(f, part, who)
     return f.mutate(is_listed=ibis.coalesce(_.is_listed, False), requests=ibis.coalesce(_.requests, 0), unit_name=ibis.coalesce(_.executing_station, _.organ_name))
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_frame.ipynb #d7a13278
+# %% ../../../notebooks/specials/chapters/criminal_detention_frame.ipynb #f8676807
 _text, _date, _time, _int, _float, _bool = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
 _measure = pa.struct([("kind", _text), ("organ", _text), ("from", _time), ("to", _time), ("end_kind", _text), ("planned", _date), ("station", _text)])
 _stay = pa.struct([("from", _time), ("to", _time), ("basis", _text), ("reason", _text), ("case", _text), ("facility", _text)])
@@ -151,7 +151,8 @@ def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 DERIVED = {
     "start_date": _d("measure from", "措施起始日", _date, "coercive_measures.start_time"), "end_date": _d("measure to", "措施结束日", _date, "coercive_measures.end_time"),
     "is_detention": _d("is a detention", "系刑事拘留", _bool, "coercive_measures.measure_kind"), "is_first": _d("first row of the person in the case", "本人本案首行", _bool, "coercive_measures.start_time"),
-    "measures": _d("all measures in the case", "本案全部强制措施", pa.list_(_measure), "coercive_measures.measure_kind", "coercive_measures.start_time"), "stays": _d("stays in detention centres", "看守所羁押记录", pa.list_(_stay), "custody_stays.in_time"),
+    "measures": _d("all measures in the case", "本案全部强制措施", pa.list_(_measure), "coercive_measures.measure_kind", "coercive_measures.decide_organ", "coercive_measures.measure_end_kind", "coercive_measures.start_time"),
+    "stays": _d("stays in detention centres", "看守所羁押记录", pa.list_(_stay), "custody_stays.in_time", "custody_stays.in_basis", "custody_stays.out_reason"),
     "extensions": _d("extensions and recounts", "延长、重新计算", pa.list_(_extension), "custody_extensions.extension_kind"), "request_date": _d("arrest first requested", "首次提请批捕受理日", _date, "arrest_reviews.receive_date"),
     "last_request_date": _d("arrest last requested", "最近一次提请批捕受理日", _date, "arrest_reviews.receive_date"), "requests": _d("requests for arrest", "提请批捕次数", _int, "arrest_reviews.proc_case_no"),
     "arrest_decision_date": _d("arrest decided on", "审查逮捕决定日", _date, "arrest_reviews.decision_date"), "review_charge": _d("charge in the arrest review", "审查逮捕罪名", _text, "arrest_reviews.charge_code"),
@@ -162,7 +163,7 @@ DERIVED = {
     "prosecution_date": _d("prosecution decided on", "审查起诉决定日", _date, "prosecution_reviews.decision_date"), "is_indicted": _d("indicted", "已起诉", _bool, "prosecution_reviews.indictment_doc_no"),
     "act_from": _d("first day of the acts", "作案起始日", _date, "indictment_charges.offence_start_date"), "act_to": _d("last day of the acts", "作案终了日", _date, "indictment_charges.offence_end_date"),
     "acts_indicted": _d("acts indicted", "起诉事实笔数", _int, "indictment_charges.fact_count"), "judged_date": _d("judged on", "本人判决日", _date, "criminal_judgments.announce_date"),
-    "judged": _d("judgments in the case", "同案判决", pa.list_(_judged), "criminal_judgments.announce_date"), "penalties": _d("administrative penalties by police", "公安行政处罚", pa.list_(_penalty), "administrative_penalties.decision_date"),
+    "judged": _d("judgments in the case", "同案判决", pa.list_(_judged), "criminal_judgments.announce_date", "criminal_judgments.verdict"), "penalties": _d("administrative penalties by police", "公安行政处罚", pa.list_(_penalty), "administrative_penalties.decision_date", "administrative_penalties.penalty_kinds"),
     "unit_name": _d("executing unit", "执行单位", _text, "coercive_measures.executing_station", "police_cases.organ_name")}
 TABLES = ("coercive_measures", "custody_stays", "custody_extensions", "arrest_reviews", "bail_deposits", "police_cases", "police_case_suspects", "prosecution_reviews", "indictment_charges",
           "criminal_court_cases", "criminal_judgments", "administrative_penalties", "persons")
