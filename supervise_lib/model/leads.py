@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'PARTS', 'TERM', 'YES', 'NO', 'NONE', 'MISSING', 'lead_no', 'parse_lead_no', 'unit_words', 'law_entries',
-           'values_used', 'code_words', 'in_words', 'explain', 'make_leads']
+           'values_used', 'code_words', 'own_words', 'part_words', 'in_words', 'explain', 'make_leads']
 
 # %% ../../notebooks/model/leads.ipynb #43ae21f4
 import datetime as dt, hashlib, json
@@ -29,12 +29,13 @@ def parse_lead_no(number: str) -> tuple[str, str, dt.date, str]:
         return special, region, dt.datetime.strptime(day, "%Y%m%d").date(), digest
     except ValueError: raise ValueError(f"{number!r} is not a lead number; expected SPECIAL-REGION-YYYYMMDD-DIGEST 线索编号有误") from None
 
-# %% ../../notebooks/model/leads.ipynb #8c6d0356
-UNITS = {"day": Text("days", "日"), "month": Text("months", "个月"), "year": Text("years", "年"), "yuan": Text("yuan", "元"), "hour": Text("hours", "小时"), "share": Text("share", "比例"), "ratio": Text("times", "倍"), "count": Text("in number", "个"), "gram": Text("grams", "克"), "mg/100ml": Text("mg/100 ml", "毫克/百毫升")}
+# %% ../../notebooks/model/leads.ipynb #7a6423a4
+UNITS = {"day": Text("days", "日"), "month": Text("months", "个月"), "year": Text("years", "年"), "yuan": Text("yuan", "元"), "hour": Text("hours", "小时"), "share": Text("share", "比例"), "ratio": Text("times", "倍"), "count": Text("in number", "个"), "gram": Text("grams", "克"), "mg/100ml": Text("mg/100 ml", "毫克/百毫升"),
+         "person": Text("persons", "人"), "act": Text("acts", "次")}
 
 def unit_words(unit: str) -> dict:
     "A unit in both languages; none for plain statements."
-    return UNITS[unit].to_dict() if unit in UNITS else {"en": "" if unit == "-" else unit, "zh": "" if unit == "-" else unit}
+    return UNITS[unit].to_dict() if unit in UNITS else dict.fromkeys(("en", "zh"), "" if unit in ("-", "text") else unit)
 
 def law_entries(refs: str, law) -> list[dict]:
     "The law values behind a verdict: name, label, value, unit, since, article, status. 所依据的法定数值"
@@ -46,7 +47,7 @@ def law_entries(refs: str, law) -> list[dict]:
         found.append({"name": name, "label": value.label.to_dict(), "value": entry.value, "unit": unit_words(value.unit), "since": since, "article": entry.cite.to_dict(), "status": entry.status})
     return found
 
-# %% ../../notebooks/model/leads.ipynb #b505e7f5
+# %% ../../notebooks/model/leads.ipynb #6a4ccee6
 def _plain(value):
     "A cell as JSON can hold it; missing is None."
     if hasattr(value, "tolist") and not isinstance(value, pd.Timestamp): value = value.tolist()
@@ -59,15 +60,18 @@ def _plain(value):
 def values_used(special: Special, rule, row) -> list[dict]:
     "The columns a rule looked at, with label, value, and the value in words. 所用字段"
     seen = [c for c in dict.fromkeys((*rule.needs, *rule.shows)) if c in row.index]
-    return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": {lang: in_words(v, lang, code_words(special.tables)) for lang in ("en", "zh")}} for c in seen]
+    def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c)) for lang in ("en", "zh")}
+    return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": words(c, v)} for c in seen]
 
-# %% ../../notebooks/model/leads.ipynb #3a0c3977
+# %% ../../notebooks/model/leads.ipynb #c1f35f3b
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
          "effective": Text("final on", "生效"), "released": Text("released", "释放"), "release_kind": Text("release", "释放方式"), "registered_end": Text("registered end", "登记止日"), "probation_end": Text("probation end", "考验期满"),
          "crimes": Text("crimes", "罪行"), "person": Text("person", "人员"), "role": Text("role", "作用"), "codes": Text("charges", "罪名"), "accepted": Text("circumstances", "情节"), "basis": Text("basis", "依据"), "reason": Text("reason", "原因"),
-         "same_case": Text("this case", "本案"), "complete": Text("fully told", "完整"), "grams": Text("grams", "克"), "drug_kind": Text("drug", "毒品"), "injury": Text("injury", "损伤程度")}
+         "same_case": Text("this case", "本案"), "complete": Text("fully told", "完整"), "grams": Text("grams", "克"), "drug_kind": Text("drug", "毒品"), "injury": Text("injury", "损伤程度"),
+         "organ": Text("by", "决定机关"), "end_kind": Text("ended by", "结束方式"), "planned": Text("planned to", "期限至"), "station": Text("unit", "执行单位"), "facility": Text("at", "场所"), "case": Text("police case", "案件编号"),
+         "request": Text("requested", "提请"), "approve": Text("approved", "批准"), "no": Text("number", "文号"), "name": Text("for", "案由"), "act": Text("act on", "行为日")}
 TERM = {"years": Text(" years ", "年"), "months": Text(" months ", "个月"), "days": Text(" days ", "日")}
 YES, NO, NONE, MISSING = Text("yes", "是"), Text("no", "否"), Text("none", "无"), "—"
 
@@ -76,15 +80,29 @@ def code_words(tables: tuple[str, ...]) -> dict[str, str]:
     "Chinese words for the category codes of some tables."
     return {code: word for t in tables for c in contract(t).columns.values() for code, word in c.values.items()}
 
-def in_words(value, lang: str, codes: dict[str, str]) -> str:
+def _sources(special: Special, column: str) -> list:
+    "The contract columns behind a column of the frame."
+    if column in special.derived: return [contract(t)[c] for t, c in (s.split(".") for s in special.derived[column].sources)]
+    return [contract(t)[column] for t in special.tables if column in contract(t)]
+
+def own_words(special: Special, column: str) -> dict[str, str]:
+    "Words for the codes of one column: the same code means other things in other tables."
+    return {code: word for c in reversed(_sources(special, column)) for code, word in c.values.items()}
+
+def part_words(special: Special, column: str) -> dict[str, dict[str, str]]:
+    "Words by part of a record: `kind` of a measure is its measure_kind, the shortest source column that ends so."
+    coded = sorted((c for c in _sources(special, column) if c.values), key=lambda c: len(c.name))
+    return {k: c.values for k in PARTS for c in [next((c for c in coded if c.name == k or c.name.endswith(f"_{k}")), None)] if c}
+
+def in_words(value, lang: str, codes: dict[str, str], parts: dict | None = None) -> str:
     "A value as a reader would write it: codes by their label, records part by part, missing as —. 值的文字表述"
     if value is None: return MISSING
     if isinstance(value, bool): return (YES if value else NO)(lang)
-    if isinstance(value, (list, tuple)): return ("；" if lang == "zh" else "; ").join(in_words(v, lang, codes) for v in value) or NONE(lang)
+    if isinstance(value, (list, tuple)): return ("；" if lang == "zh" else "; ").join(in_words(v, lang, codes, parts) for v in value) or NONE(lang)
     if isinstance(value, dict):
         term = {k: v for k in ("years", "months", "days") if (v := value.get(k))}
         told = {k: v for k, v in value.items() if v is not None and k not in ("seq", "years", "months", "days")} | ({"term": "".join(f"{v}{TERM[k](lang)}" for k, v in term.items())} if term else {})
-        return " ".join(f"{PARTS[k](lang) if k in PARTS else k}{'' if lang == 'zh' else ' '}{in_words(v, lang, codes)}" for k, v in told.items())
+        return " ".join(f"{PARTS[k](lang) if k in PARTS else k}{'' if lang == 'zh' else ' '}{in_words(v, lang, codes | (parts or {}).get(k, {}))}" for k, v in told.items())
     if isinstance(value, float): return f"{value:,.10g}"
     return str(value) if lang == "en" else codes.get(str(value), str(value))
 
