@@ -66,7 +66,7 @@ def test_the_installed_command_is_the_same():
 
 
 @pytest.mark.parametrize("args, words", [
-    (["run", "judgement_consistency", "-r", COUNTY, *AT], "there are judgment_consistency"), (["run", SPECIAL, "-r", "340125", *AT], "'340125' is not known; nearest"),
+    (["run", "judgement_consistency", "-r", COUNTY, *AT], "no template judgement_consistency.ipynb in"), (["run", SPECIAL, "-r", "340125", *AT], "'340125' is not known; nearest"),
     (["run", SPECIAL, *AT], "no region: give --region"), (["run", SPECIAL, "-r", COUNTY], "no as-of day: give --as-of"), (["run", SPECIAL, "-r", COUNTY, "--as-of", "2023-02-30"], "'2023-02-30' is not a day"),
     (["run", SPECIAL, "-r", COUNTY, *AT, "--lang", "fr"], "'fr' is not known"), (["run", SPECIAL, "-r", COUNTY, *AT, "--choice", "rec_tol_month=1"], "rec_tol_month is no choice"),
     (["run", SPECIAL, "-r", COUNTY, *AT, "--choice", "rec_tol_months"], "is not NAME=VALUE"), (["run", SPECIAL, "-r", COUNTY, *AT, "--choice", "rec_tol_months=many"], "expected int"),

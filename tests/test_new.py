@@ -82,6 +82,11 @@ def test_it_finds_in_the_demo_province_what_it_planted(made):
     folder = made.folder
     made("-c", "from supervise_lib.data.demo import build_demo, truth\nfrom supervise_lib.data.lake import Lake\n"
          f"build_demo(Lake('lake'), 'demo', .005)\nassert truth('demo', '{NAME}')['kind'].tolist() == ['violation', 'lookalike', 'lookalike']")
+    told = made("-c", "from supervise_lib.data.demo import TRUTH_KEYS, score, truth\nfrom supervise_lib.work.run import Run\n"
+                f"run, key = Run('{NAME}', '340000', '{DAY}', lake='lake'), TRUTH_KEYS['{NAME}']\n"
+                f"s = score(truth('demo', '{NAME}'), run.verdicts.merge(run.frame[list(dict.fromkeys([*run.special.key, *key]))], on=list(run.special.key)), key)\n"
+                "print(s.loc[s.index[0], ['planted', 'found', 'lookalikes', 'false_lookalikes', 'precision', 'recall']].tolist())")
+    assert told.splitlines()[-1] == "[1.0, 1.0, 2.0, 0.0, 1.0, 1.0]"
     made("-m", "supervise_lib.cli", "run", NAME, "--region", "340111", "--as-of", DAY)
     run = json.loads((folder / "outputs" / "runs" / NAME / "340111" / DAY / "run.json").read_text(encoding="utf-8"))
     assert run["title"] == {"en": TITLE_EN, "zh": TITLE_ZH}
