@@ -59,12 +59,21 @@ def _row(table, row, given, where):
     if lacking: raise PlantedError(f"{where}: a row of {table} lacks {', '.join(lacking)}, without which ingest rejects it 缺少必填字段")
     return row
 
-# %% ../../notebooks/data/planted.ipynb #8e965556
+# %% ../../notebooks/data/planted.ipynb #36bd6af3
 def _hidden(name, tables) -> bool:
     "Does ingest turn this column of one of the tables into a pseudonym?"
     found = [contract(t).columns[name] for t in tables if name in contract(t).columns]
     return any(column_kind(name, o.unit or "", o.format) in ("person", "party", "hash") for o in found)
 
+def _rows(rows, given, at) -> dict:
+    "All rows of a case by table, each with what is given."
+    names = table_names()
+    for t in (*_mapping(rows, at, "rows"), *given):
+        if t not in names: raise PlantedError(f"{at}: table {t!r} has no contract; {_near(t, names)} 未知数据表")
+    if lost := [t for t in given if t not in rows]: raise PlantedError(f"{at}: given names {', '.join(lost)}, of which there are no rows 无对应行")
+    return {t: tuple(_row(t, x, given.get(t, {}), at) for x in (v if isinstance(v, list) else [v])) for t, v in rows.items()}
+
+# %% ../../notebooks/data/planted.ipynb #51f2d110
 def _case(special, number, record, where) -> Planted:
     at = f"{where}: planted {number}"
     r = _mapping(record, at, "a planted case")
@@ -72,13 +81,9 @@ def _case(special, number, record, where) -> Planted:
     if unknown := [k for k in r if k not in KEYS + MAY]: raise PlantedError(f"{at}: unknown key {', '.join(map(str, unknown))}; known: {', '.join(KEYS + MAY)} 未知键")
     if r["kind"] not in SAID: raise PlantedError(f"{at}: kind {r['kind']!r} is not known; expected {', '.join(SAID)} 未知类型")
     if not isinstance(r["note"], dict) or set(r["note"]) != {"en", "zh"}: raise PlantedError(f"{at}: note must be {{en: …, zh: …}}, found {r['note']!r} 说明须有中英文")
-    rows, given, names = _mapping(r["rows"], at, "rows"), r.get("given") or {}, table_names()
-    for t in (*rows, *given):
-        if t not in names: raise PlantedError(f"{at}: table {t!r} has no contract; {_near(t, names)} 未知数据表")
-    if lost := [t for t in given if t not in rows]: raise PlantedError(f"{at}: given names {', '.join(lost)}, of which there are no rows 无对应行")
-    full = {t: tuple(_row(t, x, given.get(t, {}), at) for x in (v if isinstance(v, list) else [v])) for t, v in rows.items()}
+    full = _rows(r["rows"], r.get("given") or {}, at)
     for k in _mapping(r["key"], at, "key"):
-        if _hidden(k, rows): raise PlantedError(f"{at}: key names {k}, which ingest turns into a pseudonym; name the row by another column 主键不可用身份号码")
+        if _hidden(k, full): raise PlantedError(f"{at}: key names {k}, which ingest turns into a pseudonym; name the row by another column 主键不可用身份号码")
     region = next((str(x["region_code"]) for v in full.values() for x in v if x.get("region_code")), "000000")
     return Planted(special, r["rule"], r["kind"], Text(**r["note"]), full, dict(r["key"]), region, at)
 
@@ -112,7 +117,7 @@ def _unlike(found):
                 first = seen.setdefault((t, *(str(r[k]) for k in contract(t).key)), p)
                 if first is not p: raise PlantedError(f"{p.where}: a row of {t} has the same key ({', '.join(contract(t).key)}) as in {first.where}; change one 主键重复")
 
-# %% ../../notebooks/data/planted.ipynb #503a1a45
+# %% ../../notebooks/data/planted.ipynb #24ca6daa
 def plant(lake, folder: str | Path, cases, as_of: str = "2023-12-31") -> list[tuple]:
     "Write the planted rows as files and ingest them: (agency, table, files, rows, accepted, quarantined) per table. 预设样例入库"
     from supervise_lib.data.readers import ingest
@@ -130,6 +135,7 @@ def plant(lake, folder: str | Path, cases, as_of: str = "2023-12-31") -> list[tu
         out.append(("planted", t, 1, r.rows, r.accepted, r.quarantined))
     return out
 
+# %% ../../notebooks/data/planted.ipynb #a4c6d48b
 def planted_truth(cases) -> pd.DataFrame:
     "What is true of the rows planted for one special, one row per case. 预设样例真值"
     key = list(cases[0].key)
