@@ -104,7 +104,7 @@ def truth_of(w: World) -> pd.DataFrame:
     columns = ["special", "rule", "region_code", "case_no", "defendant_seq", "person_name", "person_id_no", "kind", "turn", "note_en", "note_zh"]
     return pd.DataFrame(rows, columns=columns).convert_dtypes(dtype_backend="pyarrow")
 
-# %% ../../notebooks/data/demo.ipynb #a3678651
+# %% ../../notebooks/data/demo.ipynb #3c8f0438
 @dataclass(frozen=True)
 class Delivery:
     "What was delivered: files by table, rows, the truth. 一次移送"
@@ -138,6 +138,7 @@ def told_truth(w: World, special: str) -> pd.DataFrame:
     rows = [(special, *r) for r in w.truths[special]]
     return pd.DataFrame(rows, columns=["special", "rule", "region_code", *TRUTH_KEYS[special], "kind", "turn"]).convert_dtypes(dtype_backend="pyarrow")
 
+# %% ../../notebooks/data/demo.ipynb #46373868
 def truth(folder: str | Path, special: str = SPECIAL) -> pd.DataFrame:
     "The truth kept beside a delivery, of one special. 读取真值"
     paths = (_truth_file(folder, special), Path(folder) / f"{PLANTED}{special}.parquet")
