@@ -12,14 +12,20 @@ from .demo_cases import DAY, term_end
 from .demo_dirt import _id, _measures
 from .demo_world import Dice, figures, someone
 
-# %% ../../notebooks/data/demo_detention.ipynb #78502a1b
+# %% ../../notebooks/data/demo_detention.ipynb #92df76ef
 SPECIAL, KEY = "criminal_detention", ("measure_id",)
 REPLACES = ("coercive_measures",)    # told here with extension, interrogation and notice
 RULES = [f"DETENTION_R{i:02d}" for i in range(1, 23) if i != 21]
 
-def station(place, number: int) -> str: return f"{place.police}{('城关', '东门', '新桥')[number % 3]}派出所"
+def station(place, number: int) -> str:
+    "One of the three police stations of a county."
+    return f"{place.police}{('城关', '东门', '新桥')[number % 3]}派出所"
 
-def stamp(day, hours=0.0): return f"{dt.datetime(day.year, day.month, day.day, 9) + dt.timedelta(hours=hours):%Y-%m-%d %H:%M}"
+
+def stamp(day, hours=0.0):
+    "A time of the day as delivered, counted from nine in the morning."
+    return f"{dt.datetime(day.year, day.month, day.day, 9) + dt.timedelta(hours=hours):%Y-%m-%d %H:%M}"
+
 
 def lawful(days: int) -> tuple[str, int | None]:
     "Extension and day of the request that make a detention of so many days lawful."
@@ -57,11 +63,12 @@ def _one(add, case, m, rows):
         add("arrest_reviews", proc_case_no=f"{case.nos['proc']}-{m['measure_id'][-3:]}", person_id_no=m["person_id_no"], police_case_no=case.nos["police"], receive_date=a + DAY * (ask or min(n, 1)), was_detained=True,
             arrest_decision="approve" if yes else "no_need", decision_date=b, arrest_service_date=b, arrest_executed_date=b if yes else None, charge_code=case.defendants[0].crimes[0].code)
 
-# %% ../../notebooks/data/demo_detention.ipynb #556f58d1
+# %% ../../notebooks/data/demo_detention.ipynb #e6e659ac
 class Story:
     "One person detained in a case of his own, and its rows. 一次拘留"
     def __init__(self, world, dice, number, since=(2022, 1, 5), born=None):
         self.place = dice.pick(world.places)
+        self.other = world.places[(world.places.index(self.place) + 1) % len(world.places)]
         self.day = d = dt.date(*since) + DAY * dice.between(0, 150)
         self.who = someone(world, dice, self.place, born(d) if born else (dt.date(1970, 1, 1), dt.date(1998, 12, 31)))
         self.no, code = f"A{self.place.code}{number:07d}", figures("charges")["theft"]["code"]
@@ -97,7 +104,7 @@ class Story:
     def moved_on(self, at): self.case.update(status_date=self.day + DAY * at); self.suspect.update(transfer_date=self.day + DAY * at)
     def extend(self, kind, request, approve, frm): self.extra.append(("custody_extensions", {"extension_id": f"{self.no}-{kind}", "extension_kind": kind, "extension_request_date": request, "extension_approve_date": approve, "extension_from": frm}))
 
-# %% ../../notebooks/data/demo_detention.ipynb #e24d7df6
+# %% ../../notebooks/data/demo_detention.ipynb #fee63383
 def _do(*steps): return lambda s: [step(s) for step in steps]
 def _set(part, **to): return lambda s: getattr(s, part).update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _none(part): return lambda s: setattr(s, part, None)
@@ -108,19 +115,20 @@ def _second(s): s.extra.append(("police_case_suspects", {"person_id_no": "other"
 def _deposit(status): return lambda s: s.extra.append(("bail_deposits", {"deposit_id": f"B{s.no}", "deposit_yuan": 3000, "deposit_paid_date": s.day + DAY * 3, "deposit_status": status, "refund_paid_date": s.day + DAY * 120 if status == "refunded" else None}))
 def _penalty(act, at=20): return lambda s: s.extra.append(("administrative_penalties", {"penalty_no": f"P{s.no}", "party_seq": 1, "agency_kind": "police", "party_id": f"P:{s.who.id_no}", "violation_name": "盗窃", "violation_end_date": s.day - DAY * 5 if act else None,
                                                            "violation_amount_yuan": 900, "penalty_kinds": "administrative_detention", "decision_date": s.day + DAY * at, "organ_name": s.place.police}))
+def _elsewhere(part): return lambda s: getattr(s, part).update(region_code=s.other.code)    # recorded by another county
 def _due(s): d = s.day + DAY * 11; m = d.month + 2; return dt.date(d.year + (m > 12), (m - 1) % 12 + 1, min(d.day, 28))
 def _again(gap, kind): return lambda s: (s.more.append({"measure_kind": "detain", "decide_organ": "police", "start_time": stamp(s.day + DAY * gap), "end_time": stamp(s.day + DAY * (gap + 3)), "measure_end_kind": kind, "extend_kind": "none", "executing_station": s.m["executing_station"]}),
                                          setattr(s, "label", str(len(s.more) + 1)))
 
 L = dict
 TURNS = [
-    ("R01", "violation", _set("stay", in_time=_on(30)), L()), ("R01", "lookalike", _set("stay", in_time=_on(24)), L()), ("R01", "undecidable", _none("stay"), L(open=("R06",))),
+    ("R01", "violation", _set("stay", in_time=_on(30)), L()), ("R01", "lookalike", _set("stay", in_time=_on(24)), L()), ("R01", "lookalike", _do(_set("stay", in_time=_on(20), in_basis="temporary"), _elsewhere("stay")), L()), ("R01", "undecidable", _none("stay"), L(open=("R06",))),
     ("R02", "violation", _set("m", first_interrogation_time=_on(26)), L()), ("R02", "lookalike", _set("m", first_interrogation_time=_on(24)), L()), ("R02", "undecidable", _set("m", first_interrogation_time=None), L()),
     ("R03", "violation", _set("m", family_notice_time=_on(30)), L()), ("R03", "lookalike", _set("m", family_notice_time=_on(50), family_notice_exception="通知可能有碍侦查"), L()), ("R03", "undecidable", _set("m", family_notice_time=None), L()),
     ("R04", "violation", lambda s: s.ask("none", 6, 9), L()), ("R04", "lookalike", lambda s: s.ask("to7", 7, 13, "special"), L()), ("R04", "undecidable", lambda s: s.ask(None, 6, 9), L()),
     ("R05", "violation", _long("joint"), L()), ("R05", "lookalike", _do(_long("joint"), _second), L()), ("R05", "undecidable", _long("repeated"), L()),
     ("R06", "violation", lambda s: s.ask("to7", 7, 16, "special"), L()), ("R06", "lookalike", lambda s: s.ask("to7", 7, 14, "special"), L()), ("R06", "undecidable", lambda s: s.ask(None, 7, 20), L(open=("R04",))),
-    ("R07", "violation", _do(lambda s: s.short(200), lambda s: s.leave_open()), L(open=("R12",))), ("R07", "lookalike", _do(lambda s: s.short(200), lambda s: s.withdraw(190)), L()), ("R07", "undecidable", _do(lambda s: s.short(200), lambda s: s.leave_open(), _none("suspect")), L(open=("R12",))),
+    ("R07", "violation", _do(lambda s: s.short(200), lambda s: s.leave_open()), L(open=("R12",))), ("R07", "lookalike", _do(lambda s: s.short(200), lambda s: s.withdraw(190)), L()), ("R07", "lookalike", _do(lambda s: s.refuse("no_need", 9, 9, 200), lambda s: s.leave_open(), _elsewhere("review")), L(open=("R12",))), ("R07", "undecidable", _do(lambda s: s.short(200), lambda s: s.leave_open(), _none("suspect")), L(open=("R12",))),
     ("R08", "violation", _do(lambda s: s.refuse("insufficient", 9, 12, 100), lambda s: s.moved_on(100)), L()), ("R08", "lookalike", _do(lambda s: s.refuse("insufficient", 9, 10, 100), lambda s: s.moved_on(100)), L()),
     ("R08", "undecidable", _do(lambda s: s.refuse("insufficient", 9, 10, 100), _set("review", arrest_service_date=None), lambda s: s.moved_on(100)), L()),
     ("R09", "violation", _do(lambda s: s.refuse("not_crime", 10, 10), lambda s: s.leave_open()), L(since=(2023, 2, 1))), ("R09", "lookalike", _do(lambda s: s.refuse("not_crime", 10, 10), lambda s: s.withdraw(24)), L(since=(2023, 2, 1))),
@@ -146,7 +154,7 @@ TURNS = [
 ]
 EACH = 12    # stories of each turn at scale 1
 
-# %% ../../notebooks/data/demo_detention.ipynb #a5963673
+# %% ../../notebooks/data/demo_detention.ipynb #b2cee965
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about detention, and the truth: (rule, region, measure, kind, turn). 拘留数据与真值"
     out, truth = background(world), []
@@ -183,10 +191,13 @@ LONGEST = 37    # days of detention, kept apart from the law values on purpose
 def _join(s, case):
     "Make the story part of a case that came to court."
     s.no, s.place, s.case = case.nos["police"], case.place, None
+    s.m["executing_station"] = station(case.place, case.number)
 
 def _write(out, truth, s, rule, kind, how, turn):
     "The rows of one story, and what is true of it."
-    def add(t, **r): out[t].append({"person_id_no": s.who.id_no, "police_case_no": s.no, **r, "region_code": s.place.code, "_turn": turn, "_case": 0} if t not in ("persons", "administrative_penalties") else {**r, "region_code": s.place.code, "_turn": turn, "_case": 0})
+    def add(t, **r):
+        whose = {} if t in ("persons", "administrative_penalties") else {"person_id_no": s.who.id_no, "police_case_no": s.no}
+        out[t].append({**whose, "region_code": s.place.code, **r, "_turn": turn, "_case": 0})
     p, mid = s.who, f"{s.stay['custody_no'] if s.stay else s.no}-{p_tail(s)}"
     add("persons", person_id_no=p.id_no, person_name=p.name, gender=p.gender, birth_date=p.born, household_address=p.address, household_region_code=p.home.code, residence_region_code=s.place.code, match_grade="strong")
     for k, m in enumerate([s.m, *s.more], 1): add("coercive_measures", measure_id=f"{mid}-{k}", **m)
@@ -200,4 +211,6 @@ def _write(out, truth, s, rule, kind, how, turn):
     left_open = {f"DETENTION_{x}" for x in how.get("open", ())}
     truth += [(r, s.place.code, f"{mid}-{s.label}", kind if r == f"DETENTION_{rule}" else "clean", turn if r == f"DETENTION_{rule}" else None) for r in RULES if r not in left_open]
 
-def p_tail(s): return s.who.id_no[-4:]
+def p_tail(s):
+    "The last four signs of a person's number."
+    return s.who.id_no[-4:]

@@ -207,7 +207,7 @@ class Exits:
         v = c.cinc[i][at] if at >= 0 else 0.0; low, high = _loglog(v, c.cinc_se[i][at] if at >= 0 else np.nan)
         return row | dict(value=v, low=float(low), high=float(high))
 
-# %% ../../notebooks/stats/durations.ipynb #8c92581c
+# %% ../../notebooks/stats/durations.ipynb #83cfc896
 DRIFT = Text("The ratio is not the same at all days; read it as an average over time.", "该比值随时间变化，仅可视为平均值。")
 FEW_PER = Text("Not estimated: {k} ends for {m} coefficients, at least {need} are needed.", "未估计：{m}个系数仅有{k}个结束事件，至少需要{need}个。")
 
@@ -245,4 +245,4 @@ class Cox:
 def drift(residuals: np.ndarray, days: np.ndarray) -> np.ndarray:
     "p of each coefficient's Schoenfeld residuals against the rank of time. 比例风险检验"
     rows = np.isfinite(residuals).all(axis=1); rank = stats.rankdata(days[rows])
-    return np.array([stats.pearsonr(r, rank).pvalue if np.ptp(r) > 0 else np.nan for r in residuals[rows].T])
+    return np.array([stats.pearsonr(r, rank).pvalue if len(r) > 2 and np.ptp(r) > 0 else np.nan for r in residuals[rows].T])

@@ -93,8 +93,11 @@ def first_row(f):
     "The first row of the person in the case."
     return f.is_first
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bfaa95a0
-def answer_due(f, law): return period_days_criminal(f.arrest_service_date, law.on("non_arrest_no_crime_days", f.arrest_service_date))
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bbc9547e
+def answer_due(f, law):
+    "Last day for the police to answer a refusal because there is no crime."
+    return period_days_criminal(f.arrest_service_date, law.on("non_arrest_no_crime_days", f.arrest_service_date))
+
 
 def no_crime_ignored(f, law):
     "Arrest was refused because there is no crime, and within the statutory days the police neither asked for reconsideration nor withdrew nor ended the case. 不构成犯罪不捕后，公安机关未在期限内复议、撤案或者终止侦查。"
@@ -103,7 +106,10 @@ def no_crime_ignored(f, law):
     done = (f.police_reconsider_date <= due).fillna(False) | (f.terminate_date <= due).fillna(False) | ((f.case_status == "withdrawn") & (f.status_date <= due).where(f.status_date.notna(), pd.NA))
     return listed_only((~done & (due < today(f, law))).where(done.fillna(False) | ~undated, pd.NA), f)
 
-def days_after_answer(f, law): return days_between(answer_due(f, law), today(f, law)).where(was_no_crime(f).fillna(False), pd.NA)
+def days_after_answer(f, law):
+    "Days from that last day to the day of the data."
+    return days_between(answer_due(f, law), today(f, law)).where(was_no_crime(f).fillna(False), pd.NA)
+
 
 def was_no_crime(f):
     "Arrest was asked for and refused because there is no crime."
@@ -113,7 +119,7 @@ def asked_again(f, law):
     "Arrest was requested again. 有新证据重新提请。"
     return f.last_request_date > f.arrest_service_date
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c1520ccf
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c9c73661
 def measure_spans(f, law, kinds) -> list:
     "Per row {organ: (first day, days in all, still open)} of measures of some kinds; None where one cannot be told."
     def spans(ms, gone):
@@ -149,8 +155,14 @@ def residence_too_long(f, law, choice):
     "Residential surveillance of one organ longer than the law allows. 监视居住超过法定期限。"
     return too_long(f, law, ("residence", "residence_designated"), "residence_max_months", choice.grace_days)[0]
 
-def days_of_bail(f, law): return too_long(f, law, ("bail",), "bail_max_months", 0)[1]
-def days_of_residence(f, law): return too_long(f, law, ("residence", "residence_designated"), "residence_max_months", 0)[1]
+def days_of_bail(f, law):
+    "Days by which the longest bail of one organ passes its months."
+    return too_long(f, law, ("bail",), "bail_max_months", 0)[1]
+
+def days_of_residence(f, law):
+    "Days by which the longest residence of one organ passes its months."
+    return too_long(f, law, ("residence", "residence_designated"), "residence_max_months", 0)[1]
+
 
 def _kind(f, *kinds): return column((None if x is None else any(m["kind"] in kinds for m in x) for x in to_lists(f.measures)), f.index, BOOL)
 def bailed(f):
@@ -161,10 +173,15 @@ def under_residence(f):
     "Residential surveillance is on record in the case."
     return f.is_first & _kind(f, "residence", "residence_designated")
 
-def bail_severity(f, law): return column((2 if x else 3 for x in known_absent(went_on(f))), f.index, INT)
-def residence_severity(f, law): return column((4 if x else 3 for x in known_absent(_kind(f, "residence_designated"))), f.index, INT)
+def bail_severity(f, law):
+    "S2 once the case went on, else S3."
+    return column((2 if x else 3 for x in known_absent(went_on(f))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #89925cbf
+def residence_severity(f, law):
+    "S4 for a designated residence, else S3."
+    return column((4 if x else 3 for x in known_absent(_kind(f, "residence_designated"))), f.index, INT)
+
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #036f663c
 def bail_end(f) -> pd.Series:
     "The day the last bail ended; missing while one has no recorded end."
     def last(ms):
@@ -172,7 +189,10 @@ def bail_end(f) -> pd.Series:
         return max(b).date() if b and all(b) else None
     return column((last(x) for x in to_lists(f.measures)), f.index, DATE)
 
-def unpaid(f): return (f.fine_yuan > 0).fillna(False) & (f.fine_paid_yuan < f.fine_yuan) & f.effective_date.notna().astype(BOOL)
+def unpaid(f):
+    "Is a fine final and not fully paid? Open where the payment is not told."
+    return (f.fine_yuan > 0).fillna(False) & (f.fine_paid_yuan < f.fine_yuan) & f.effective_date.notna().astype(BOOL)
+
 
 def deposit_kept(f, law, choice):
     "The deposit is still held although the bail ended long ago, or a fine is due that it should have gone to. 取保候审结束后保证金未退还、未移交。"
@@ -188,7 +208,9 @@ def forfeited(f, law):
 def has_deposit(f):
     "A deposit was paid."
     return f.is_first & f.deposit_paid_date.notna().astype(BOOL)
-def deposit_severity(f, law): return column((3 if x else 2 for x in known_absent(unpaid(f))), f.index, INT)
+def deposit_severity(f, law):
+    "S3 where a fine is unpaid, else S2."
+    return column((3 if x else 2 for x in known_absent(unpaid(f))), f.index, INT)
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c6de595e
 def downgraded(f, law, choice):
@@ -251,7 +273,7 @@ def detained(f):
     "A detention, not another measure."
     return f.is_detention
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #02c34c65
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #a4950e23
 MONTHS = {"m1_156": "investigation_ext_156_months", "m2_158": "investigation_ext_158_months", "m2_159": "investigation_ext_159_months"}
 
 def months_allowed(f, law, before=None):
@@ -285,7 +307,10 @@ def investigation_too_long(f, law):
     "In custody for investigation after the arrest beyond the months allowed and extended. 逮捕后侦查羁押超过法定期限。"
     return listed_only(investigated_until(f, law) > custody_due(f, law), f)
 
-def days_of_investigation(f, law): return days_between(custody_due(f, law), investigated_until(f, law))
+def days_of_investigation(f, law):
+    "Days of custody for investigation beyond the last lawful day."
+    return days_between(custody_due(f, law), investigated_until(f, law))
+
 
 def arrested(f):
     "A first detention that ended in an approved arrest; open where an arrest is on record and its review is not."

@@ -23,12 +23,15 @@ from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #39288a72
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #99f8f772
 FLOAT, DATE, TIME = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.timestamp("us"))
 DAYS, HOURS = Text("days", "日"), Text("hours", "小时")
 NOTICE = dict(instrument="correction_notice")
 
-def column(values, index, kind): return pd.Series(list(values), index=index, dtype=kind)
+def column(values, index, kind):
+    "A Series of a kind from an iterable."
+    return pd.Series(list(values), index=index, dtype=kind)
+
 
 def hours_between(a, b) -> pd.Series:
     "Hours from a to b; missing where either is."
@@ -48,12 +51,17 @@ def later_than(start, event, hours) -> pd.Series:
 
 DAY_HOURS = 24    # of a day, not of a statute
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #c56b43d2
-def plain(value): return None if pd.isna(value) else value
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #51747450
+def plain(value):
+    "A cell as a plain value; missing is None."
+    return None if pd.isna(value) else value
 
-def today(f, law) -> pd.Series: return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #1aafee9f
+def today(f, law) -> pd.Series:
+    "The day of the data, for every row."
+    return pd.Series(law.as_of, index=f.index, dtype=DATE)
+
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #81a10aa5
 def entry_time(f, law) -> pd.Series:
     "When the person was first in a detention centre after the detention, any centre and any basis; missing where no stay is recorded."
     def first(stays, case, day, end, latest):
@@ -77,18 +85,24 @@ def detained_longer(f):
     "A detention that lasted over a day: one that ended before cannot have been late."
     return f.is_detention & ((f.end_time.isna()).astype(BOOL) | (hours_between(f.start_time, f.end_time) > DAY_HOURS).fillna(True))
 
-def hours_to_centre(f, law): return hours_between(f.start_time, entry_time(f, law)) - law.on("detain_to_centre_hours", f.start_date).astype(FLOAT)
+def hours_to_centre(f, law):
+    "Hours from the detention to the centre, beyond those allowed."
+    return hours_between(f.start_time, entry_time(f, law)) - law.on("detain_to_centre_hours", f.start_date).astype(FLOAT)
+
 
 def centre_severity(f, law, choice):
     "S1 where the hours are only just over, else S3."
     return column((1 if x else 3 for x in known_absent(hours_to_centre(f, law) <= choice.slight_hours)), f.index, pd.ArrowDtype(pa.int64()))
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #8b47c061
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #b82d6d92
 def late_interrogation(f, law):
     "First interrogated later than the statutory hours after the detention. 拘留后未在法定时限内讯问。"
     return later_than(f.start_time, f.first_interrogation_time, law.on("detain_interrogate_hours", f.start_date))
 
-def hours_to_interrogation(f, law): return hours_between(f.start_time, f.first_interrogation_time) - law.on("detain_interrogate_hours", f.start_date).astype(FLOAT)
+def hours_to_interrogation(f, law):
+    "Hours from the detention to the first interrogation, beyond those allowed."
+    return hours_between(f.start_time, f.first_interrogation_time) - law.on("detain_interrogate_hours", f.start_date).astype(FLOAT)
+
 
 def interrogation_severity(f, law, choice):
     "S2 where the hours are only just over, else S3."
@@ -102,7 +116,7 @@ def notice_excepted(f, law):
     "An obstacle or danger to the investigation is recorded, or there was nobody to tell. 有碍侦查或者无法通知并记录原因。"
     return f.family_notice_exception.notna().astype(BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #dd9dc07d
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #68205284
 def request_due(f, law):
     "Last day of the request for arrest, by the extension on record; missing where none is known."
     n = law.on("arrest_request_days", f.start_date).astype(FLOAT).where(f.extend_kind == "none", law.on("arrest_request_ext_days", f.start_date).astype(FLOAT).where(f.extend_kind == "to7", pd.NA))
@@ -117,7 +131,9 @@ def asked_for_arrest(f):
     "A first detention after which arrest was requested, without the long extension."
     return f.is_detention & f.is_first & (f.request_date.notna() & (f.request_date >= f.start_date).fillna(False)).astype(BOOL) & (f.extend_kind != "to30")
 
-def days_after_request_due(f, law): return days_between(request_due(f, law), f.request_date)
+def days_after_request_due(f, law):
+    "Days from the last day for the request to the request."
+    return days_between(request_due(f, law), f.request_date)
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #eb4a1201
 def long_without_ground(f, law):
@@ -141,7 +157,7 @@ def accomplice_at_large(f, law):
     "An accomplice is at large. 有同案人在逃。"
     return f.suspects_at_large > 0
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #2826ba8b
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #21a3e873
 def detained_until(f, law) -> tuple[pd.Series, pd.Series]:
     "Last day held on this detention and whether it still goes on; missing where it is not recorded."
     def last(start, end, arrested, decision, measures, stays):
@@ -193,9 +209,11 @@ def cap_severity(f, law):
     "S4 while the person is still inside, else S3."
     return column((4 if x else 3 for x in known_absent(detained_until(f, law)[1])), f.index, pd.ArrowDtype(pa.int64()))
 
-def days_over_cap(f, law): return days_between(cap_day(f, law), detained_until(f, law)[0])
+def days_over_cap(f, law):
+    "Days held beyond the last lawful day."
+    return days_between(cap_day(f, law), detained_until(f, law)[0])
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #4d84b50c
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #aa8fd341
 REFUSED = ("not_crime", "insufficient", "no_need")
 
 def left_after(f, law) -> pd.Series:
@@ -214,9 +232,15 @@ def kept_after_refusal(f, law, choice):
     "Not released at once after the refusal of arrest was served. 不批准逮捕后未立即释放。"
     return days_after_refusal(f, law) > law.on("release_after_refusal", f.arrest_service_date).astype(FLOAT) + choice.release_tolerance_days
 
-def days_after_refusal(f, law): return days_between(f.arrest_service_date, left_after(f, law)).astype(FLOAT)
+def days_after_refusal(f, law):
+    "Days from the service of the decision to the release."
+    return days_between(f.arrest_service_date, left_after(f, law)).astype(FLOAT)
 
-def days_kept(f, law): return days_after_refusal(f, law).where(refused_only(f).fillna(False), pd.NA)
+
+def days_kept(f, law):
+    "The same for refusals only."
+    return days_after_refusal(f, law).where(refused_only(f).fillna(False), pd.NA)
+
 
 def refused_only(f):
     "A first detention with a request; without any there is nothing to refuse."
@@ -226,7 +250,7 @@ def to_residence(f, law):
     "The measure was changed to residential surveillance. 变更为监视居住。"
     return column((None if ms is None else any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms) for ms, d in zip(to_lists(f.measures), f.arrest_service_date, strict=True)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #606ed3a1
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #a78da9dc
 def too_young(f, law, choice):
     "Below the age of criminal responsibility at the time of the act. 行为时未达刑事责任年龄。"
     when = f.act_to.where(f.act_to.notna(), f.filing_date)
@@ -250,7 +274,9 @@ def before_filing(f):
     "Detained before the case was filed. 先拘留后立案。"
     return f.start_date < f.filing_date
 
-def days_before_filing(f): return days_between(f.start_date, f.filing_date)
+def days_before_filing(f):
+    "Days from the detention to the filing."
+    return days_between(f.start_date, f.filing_date)
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #44ef7882
 STYLES = {"detain": (Text("criminal detention", "刑事拘留"), "held"), "arrest": (Text("arrest", "逮捕"), "held"), "bail": (Text("bail", "取保候审"), "free"), "residence": (Text("residential surveillance", "监视居住"), "free"),
