@@ -47,14 +47,14 @@ def law_entries(refs: str, law) -> list[dict]:
         found.append({"name": name, "label": value.label.to_dict(), "value": entry.value, "unit": unit_words(value.unit), "since": since, "article": entry.cite.to_dict(), "status": entry.status})
     return found
 
-# %% ../../notebooks/model/leads.ipynb #6a4ccee6
+# %% ../../notebooks/model/leads.ipynb #a37efa28
 def _plain(value):
     "A cell as JSON can hold it; missing is None."
     if hasattr(value, "tolist") and not isinstance(value, pd.Timestamp): value = value.tolist()
     if isinstance(value, dict): return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)): return [_plain(v) for v in value]
     if value is None or pd.isna(value): return None
-    if isinstance(value, (dt.date, pd.Timestamp)): return str(value)[:10]
+    if isinstance(value, (dt.date, pd.Timestamp)): return str(value)[:10 if str(value)[11:16] in ("", "00:00") else 16]    # a time counts where hours do
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
 def values_used(special: Special, rule, row) -> list[dict]:

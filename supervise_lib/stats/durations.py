@@ -39,7 +39,7 @@ def _survfunc(kind, days, seen, entry):
         warnings.simplefilter("ignore")
         return kind(np.asarray(days, float), np.asarray(seen, int), entry=None if entry is None else np.asarray(entry, float))
 
-# %% ../../notebooks/stats/durations.ipynb #48ed8631
+# %% ../../notebooks/stats/durations.ipynb #fcdb6dc9
 def quantile(days, seen, share: float, entry=None, level: float = 0.95) -> tuple[float, float, float]:
     "The day by which `share` have ended, with its log-log interval; missing where the curve does not get there. 分位时长"
     from statsmodels.duration.survfunc import SurvfuncRight
@@ -51,7 +51,7 @@ def quantile(days, seen, share: float, entry=None, level: float = 0.95) -> tuple
 def beyond(days, seen, day: float, entry=None, level: float = 0.95) -> tuple[float, float, float]:
     "The share still waiting after `day`, with its interval; missing past the last day watched. 超过某日的比例"
     curve = km(days, seen, entry, level); past = curve[curve.day <= day]
-    if day > np.max(days): return np.nan, np.nan, np.nan
+    if day > np.max(days): return (0.0, np.nan, np.nan) if len(curve) and curve.share.iloc[-1] < 1e-12 else (np.nan,) * 3    # all had ended before
     return tuple(past[["share", "low", "high"]].iloc[-1]) if len(past) else (1.0, np.nan, np.nan)
 
 # %% ../../notebooks/stats/durations.ipynb #a140a484
