@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'RULES', 'DAY', 'OLD', 'LATE', 'L', 'TURNS', 'EACH', 'LAWFUL', 'GLUED', 'GLUED_PRISON', 'ENOUGH',
-           'on', 'Convict', 'tell']
+           'on', 'Convict', 'Life', 'tell']
 
 # %% ../../notebooks/data/demo_execution_later.ipynb #85d331a9
 import datetime as dt
@@ -21,7 +21,7 @@ def on(day, months, days=0):
     last = (dt.date(y + m // 11, (m + 1) % 12 + 1, 1) - DAY).day
     return dt.date(y, m + 1, min(day.day, last)) + DAY * days
 
-# %% ../../notebooks/data/demo_execution_later.ipynb #a5585316
+# %% ../../notebooks/data/demo_execution_later.ipynb #8d2120be
 class Convict:
     "One sentenced person and the rows about the sentence. 一名罪犯"
     def __init__(self, world, dice, number, years=6, held=None, born=None, charge="盗窃", prison=None, female=False, suspended=False):
@@ -42,6 +42,9 @@ class Convict:
                             "enforcement_close_kind": "done", "received_yuan": self.fine, "to_treasury_date": on(self.effective, 4, 20)}
         self.found, self.items = ["confession"], [("fine", self.fine)]
 
+# %% ../../notebooks/data/demo_execution_later.ipynb #92d142ae
+class Life(Convict):
+    "A convict to whom things happen. 服刑经历"
     def add(self, table, **row): self.lists.setdefault(table, []).append(row); return row
 
     def change(self, propose, cut=None, merit="repent", kind="commute", ruled=27, **more):
@@ -81,7 +84,7 @@ class Convict:
 
     def leave(self, day, kind): self.term.update(prison_release_date=day, release_kind=kind)
 
-# %% ../../notebooks/data/demo_execution_later.ipynb #96df60c2
+# %% ../../notebooks/data/demo_execution_later.ipynb #ff342f1b
 OLD = (dt.date(1950, 1, 1), dt.date(1956, 12, 31))
 LATE = dt.date(2020, 4, 6)     # effect after the rules on deposits of autumn 2020
 L = dict
@@ -106,6 +109,7 @@ def _second(c, gap, cut=5, **more):
     a = c.first(wait=20, cut=6)
     return c.change(on(a["ruling_service_date"], *gap), cut, **more)
 
+# %% ../../notebooks/data/demo_execution_later.ipynb #0d734fbc
 TURNS = [
     ("R24", "violation", lambda c: c.first(wait=10), L()), ("R24", "violation", lambda c: c.first(wait=17), L(lost=True)), ("R24", "lookalike", lambda c: c.first(wait=10, merit="major_merit"), L()), ("R24", "lookalike", lambda c: (c.term.update(crime_class_list="老年犯"), c.first(wait=13)), L()),
     ("R24", "undecidable", lambda c: (c.term.update(crime_class_list=None), c.first(wait=20)), L(open=("R30",))),
@@ -119,6 +123,10 @@ TURNS = [
     ("R28", "lookalike", lambda c: _paroled(c, 37), L(charge="抢劫")), ("R28", "undecidable", lambda c: (c.found.clear(), c.term.update(crime_class_list=None), _paroled(c, 60)), L(open=("R30",))),
     ("R30", "violation", lambda c: (lambda x: x.update(publicity_end=x["publicity_start"] + DAY * 2))(c.first()), L()), ("R30", "violation", lambda c: c.first(ruled=95), L()), ("R30", "lookalike", lambda c: (lambda x: x.update(publicity_end=x["publicity_start"] + DAY * 4))(c.first()), L()),
     ("R30", "undecidable", lambda c: c.first(ruled=52), L()),
+]
+
+# %% ../../notebooks/data/demo_execution_later.ipynb #62f3baca
+TURNS += [
     ("R32", "violation", _with_decision(lambda c: c.outside(20, is_hospital_designated=False, hospital_name="某民营医院")), L()), ("R32", "lookalike", _with_decision(lambda c: c.outside(20, temp_ground="no_self_care", is_hospital_designated=False)), L()),
     ("R32", "lookalike", _with_decision(lambda c: c.outside(20)), L()), ("R32", "undecidable", _with_decision(lambda c: c.outside(20, is_hospital_designated=None)), L()),
     ("R34", "violation", _with_decision(lambda c: c.outside(20, temp_ground="nursing", child_birth_date=on(c.delivered, 16), recommit_date=None)), L(years=8, female=True)),
@@ -145,7 +153,7 @@ TURNS = [
 ]
 EACH, LAWFUL, GLUED = 8, 160, 40    # lives of each turn, plain lives, and lives in the prison that sits on the first day, at scale 1
 
-# %% ../../notebooks/data/demo_execution_later.ipynb #8448301e
+# %% ../../notebooks/data/demo_execution_later.ipynb #e71f2926
 GLUED_PRISON = "安徽省皖东第二监狱"
 
 def _plain(c):
@@ -163,12 +171,13 @@ def tell(world, scale: float) -> tuple[dict, list]:
         for i in range(many):
             number += 1
             dice = Dice(world.seed, 14, j, i)
-            c = Convict(world, dice, number, **{k: v for k, v in how.items() if k not in ("open", "lost", "unknown")})
+            c = Life(world, dice, number, **{k: v for k, v in how.items() if k not in ("open", "lost", "unknown")})
             step(c)
             _write(out, c, how, f"{rule}_{kind}" if rule else "plain")
             truth += _truth(c, rule if rule != "R31" or many >= ENOUGH else None, kind, how)
     return out, truth
 
+# %% ../../notebooks/data/demo_execution_later.ipynb #77068ef0
 def _fines_of_the_province(world):
     "The fines of the province's own cases, enforced and paid in within the year."
     for case in sorted(world.cases, key=lambda c: c.number):
@@ -184,6 +193,7 @@ ENOUGH = 30     # proposals of a prison, below which nothing is claimed of it
 
 def _glued(c): c.change(on(c.delivered, 18, c.dice.between(0, 6)), 9)
 
+# %% ../../notebooks/data/demo_execution_later.ipynb #a25aa628
 def _subject(c, how):
     if how.get("unknown"): return f"B:{c.who.id_no}"
     return f"P:{c.prisoner}" if how.get("lost") else f"S:{c.case}|{c.who.id_no}"

@@ -8,13 +8,13 @@ __all__ = ['KINDS', 'BARRED', 'RULES', 'month_days', 'kept_payment', 'payments',
            'raised_in_correction', 'pensioner_corrected', 'raise_severity', 'after_death', 'paid_after_death',
            'funeral_grant', 'dead_pensioner', 'months_after_death', 'death_severity']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #44238a43
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #92b9e989
 import datetime as dt
 import pandas as pd
 from ...model.lists import any_of, asked_last, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, STRING, known_absent, one_of
-from .penalty_execution_changes import DATE, DAY, FLOAT, INT, MONTHS, column, own_terms, plain
+from .penalty_execution_steps import DATE, DAY, FLOAT, INT, MONTHS, column, own_terms, plain
 from .penalty_execution_outside import end_now
 from ...text import Text
 
@@ -77,7 +77,7 @@ def within(first, last, spans, serving, whole_month=True) -> bool | None:
         if low and high <= perhaps: found = None
     return found
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #f5d9bc5d
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #b199d793
 @asked_last
 def paid_inside(f, law, whole_month) -> pd.DataFrame:
     "Per payment: paid while serving, and paid in custody before the judgment. 服刑、羁押期间发放"
@@ -93,6 +93,7 @@ def paid_inside(f, law, whole_month) -> pd.DataFrame:
     stop, suspend = (law.on(n, x["first"]).astype(BOOL) for n in ("pension_stop_in_prison", "pension_suspend_pretrial"))
     return pd.DataFrame({"serving": x.ours & x.kept & part(True) & stop, "before": x.ours & x.kept & part(False) & suspend})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #f606ef21
 def pension_inside(f, law, choice):
     "A pension was paid for whole months of prison or custody. 服刑、羁押期间违规领取养老金。"
     p = paid_inside(f, law, choice.pension_full_month_only)
@@ -103,6 +104,7 @@ def acquitted(f, law, choice):
     serving = any_of(paid_inside(f, law, choice.pension_full_month_only)["serving"].astype(BOOL), f.index, empty=False)
     return ~serving & one_of(f.verdict, ["not_guilty_law", "not_guilty_evidence", "not_responsible"])
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #649a02f9
 def pensioner_inside(f):
     "A pension and a stay in prison or in a detention centre are on record."
     lists = zip(*(to_lists(f[c]) for c in ("paid_months", "served_terms", "centre_stays")), strict=True)
@@ -124,9 +126,11 @@ def inside_severity(f, law, choice):
     n, yuan = _sum_inside(f, law, choice)
     return column((3 if a >= choice.pension_serious_months or b >= choice.pension_serious_yuan else 2 for a, b in zip(n, yuan, strict=True)), f.index, INT)
 
-def months_inside(f, law, choice): return _sum_inside(f, law, choice)[0]
+def months_inside(f, law, choice):
+    "Months paid inside."
+    return _sum_inside(f, law, choice)[0]
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #199556fd
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #b9233e85
 BARRED = ("control", "suspended", "temporary_outside")
 
 def raises(paid) -> list:
@@ -157,6 +161,7 @@ def _raised(paid, spans, kinds, as_of) -> bool | None:
 def _asked(f, law, kinds):
     return column((_raised(p, c, kinds, law.as_of) for p, c in zip(to_lists(f.paid_months), to_lists(f.corrected), strict=True)), f.index, BOOL)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #33ec8872
 def raised_in_correction(f, law):
     "The pension was raised during control, probation, outside execution or parole. 社区矫正期间违规参加养老金调整。"
     starts = column((max((c["from"] for c in x or [] if c["from"]), default=None) for x in to_lists(f.corrected)), f.index, DATE)
@@ -171,7 +176,7 @@ def raise_severity(f, law):
     "S1 where it was during parole only, else S2."
     return column((2 if x else 1 for x in known_absent(_asked(f, law, BARRED))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #e2ba5b86
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #e9ba4d0f
 def _index(day) -> int: return day.year * 12 + day.month
 
 def after_death(f, law, lag) -> pd.Series:
@@ -187,6 +192,7 @@ def after_death(f, law, lag) -> pd.Series:
         return (True if _index(month) >= _index(b) + n + lag else None) if kept else None
     return column((one(*map(plain, r)) for r in zip(x["first"], first, last, stop, x.kept, strict=True)), x.index, BOOL)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #e6ff6787
 def paid_after_death(f, law, choice):
     "A pension was paid for months after death. 死亡后继续发放养老金。"
     return any_of(after_death(f, law, choice.death_pay_lag_months), f.index, empty=False)
@@ -202,11 +208,13 @@ def funeral_grant(f, law, choice):
     hit = set(late.index[late])
     return column((one(i) if i in hit else False for i in f.index), f.index, BOOL)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_benefits.ipynb #56d0bfb0
 def dead_pensioner(f):
     "A pension and a death are on record."
     return column((both(p, d) for p, d in zip(to_lists(f.paid_months), to_lists(f.died), strict=True)), f.index, BOOL)
 
 def months_after_death(f, law, choice):
+    "Months paid beyond the tolerance after death."
     late = known_absent(after_death(f, law, choice.death_pay_lag_months)).astype(FLOAT)
     return (late.groupby(level=0).sum() if len(late) else pd.Series(dtype=FLOAT)).reindex(f.index).astype(FLOAT).fillna(0)
 

@@ -14,7 +14,7 @@ from ibis import _
 from ...model.special import Derived
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #e4d423c3
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #f4fb34b8
 STRONG = "P"    # pseudonyms of valid identity numbers begin so
 CASE = ("case_no", "person_id_no")
 WHO = ("person_id_no",)
@@ -29,7 +29,9 @@ def listed(table, by, name, fields, order):
     record = ibis.struct({new: table[old] for new, old in fields.items()})
     return table.group_by(list(by)).agg(**{name: record.collect(order_by=[table[o] for o in order])})
 
-def theirs(t, name): return getattr(t.everywhere, name).semi_join(concerned(t), "person_id_no")
+def theirs(t, name):
+    "The rows of a table, anywhere in the lake, about the persons concerned."
+    return getattr(t.everywhere, name).semi_join(concerned(t), "person_id_no")
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #1fea0364
 def filled(t, part, table, base, on):
@@ -39,15 +41,18 @@ def filled(t, part, table, base, on):
     there = getattr(t.everywhere, table).count().as_scalar() > 0
     return joined.mutate(**{name: ibis.ifelse(there, ibis.coalesce(joined[name], ibis.literal([], type=part[name].type())), joined[name])})
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #be4cb1b8
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #05f9ef17
 TERM = {"prisoner": "prisoner_no", "case": "case_no", "facility": "facility_name", "admit": "admit_date", "from": "term_start_registered", "to": "term_end_registered", "classes": "crime_class_list",
         "released": "prison_release_date", "release_kind": "release_kind", "balance": "account_balance_yuan"}
 CHANGE = {"no": "change_case_no", "prisoner": "prisoner_no", "kind": "sentence_change_kind", "propose": "propose_date", "merit": "merit_kind", "years": "cut_years", "months": "cut_months", "from": "new_term_start", "to": "new_term_end",
           "ruling": "ruling_date", "served": "ruling_service_date", "copy": "proc_copy_date", "hearing": "is_hearing_held", "public_from": "publicity_start", "public_to": "publicity_end"}
 
-def served_terms(t): return listed(theirs(t, "prison_terms"), WHO, "served_terms", TERM, ("admit_date", "prisoner_no"))
+def served_terms(t):
+    "Per person the prison terms."
+    return listed(theirs(t, "prison_terms"), WHO, "served_terms", TERM, ("admit_date", "prisoner_no"))
 
 def changes(t):
+    "Per person the changes of sentence, in the order of their rulings."
     c = theirs(t, "sentence_changes").mutate(_at=ibis.coalesce(_.ruling_date, ibis.date(9999, 12, 31)))
     return listed(c, WHO, "changes", CHANGE, ("_at", "propose_date", "change_case_no"))
 
@@ -56,37 +61,48 @@ def delivered(t):
     d = t.sentence_deliveries.filter(_.deliver_to_prison_date.notnull())
     return d.group_by(list(CASE)).agg(to_prison_date=_.deliver_to_prison_date.max())
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #79ebf697
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #c114406c
 CRIME = {"code": "charge_code", "penalty": "principal_penalty", "years": "term_years", "months": "term_months", "end": "offence_end_date"}
 
-def crimes(t): return listed(t.judgment_charges, CASE, "crimes_judged", CRIME, ("charge_seq",))
+def crimes(t):
+    "Per case and person the crimes of the judgment."
+    return listed(t.judgment_charges, CASE, "crimes_judged", CRIME, ("charge_seq",))
 
 def found(t):
     "Per case and person the circumstances accepted; an empty list where others only are recorded."
     return t.judgment_circumstances.group_by(list(CASE)).agg(found=_.circumstance.collect(where=_.finding == "accepted", order_by=_.circumstance))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #e2481dbc
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #1564c67a
 OUTSIDE = {"no": "temp_doc_no", "case": "case_no", "ground": "temp_ground", "decided": "decision_date", "copy": "proc_copy_date", "hospital": "hospital_name", "designated": "is_hospital_designated", "diagnosed": "diagnosis_date",
            "born": "child_birth_date", "recommit_decided": "recommit_decision_date", "recommitted": "recommit_date"}
 CORRECTED = {"kind": "correction_kind", "case": "case_no", "from": "correction_start_date", "to": "correction_end_date", "ended": "correction_actual_end", "end_kind": "correction_end_kind"}
 
-def outside(t): return listed(theirs(t, "temporary_outside_executions"), WHO, "outside", OUTSIDE, ("decision_date", "temp_doc_no"))
-def corrected(t): return listed(theirs(t, "correction_subjects"), WHO, "corrected", CORRECTED, ("correction_start_date", "correction_no"))
+def outside(t):
+    "Per person the decisions on temporary execution outside prison."
+    return listed(theirs(t, "temporary_outside_executions"), WHO, "outside", OUTSIDE, ("decision_date", "temp_doc_no"))
+def corrected(t):
+    "Per person the community corrections."
+    return listed(theirs(t, "correction_subjects"), WHO, "corrected", CORRECTED, ("correction_start_date", "correction_no"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #5340e451
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #fbbe1518
 ENFORCED = {"no": "enforcement_case_no", "moved": "move_date", "filed": "filing_date", "closed": "close_date", "how": "enforcement_close_kind", "received": "received_yuan", "treasury": "to_treasury_date", "performed": "full_perform_date",
             "remission": "remission_ruling_no"}
 ITEM = {"person": "person_id_no", "kind": "property_item_kind", "yuan": "item_yuan"}
 DEPOSIT = {"status": "deposit_status", "yuan": "deposit_yuan", "paid": "deposit_paid_date", "refunded": "refund_paid_date", "forfeited": "forfeit_date", "moved": "moved_to_court_date"}
 
 def enforced(t):
+    "Per case the enforcement cases of the property part."
     e = t.everywhere.enforcement_cases.filter(_.case_no.notnull() & (ibis.coalesce(_.basis_kind, "criminal") == "criminal")).semi_join(t.criminal_judgments, "case_no")
     return listed(e, ("case_no",), "enforced", ENFORCED, ("filing_date", "enforcement_case_no"))
 
-def ordered(t): return listed(t.judgment_property_items, ("case_no",), "ordered", ITEM, ("item_seq",))
-def deposited(t): return listed(theirs(t, "bail_deposits"), WHO, "deposited", DEPOSIT, ("deposit_paid_date", "deposit_id"))
+def ordered(t):
+    "Per case the orders on property."
+    return listed(t.judgment_property_items, ("case_no",), "ordered", ITEM, ("item_seq",))
+def deposited(t):
+    "Per person the bail deposits."
+    return listed(theirs(t, "bail_deposits"), WHO, "deposited", DEPOSIT, ("deposit_paid_date", "deposit_id"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #dc95df45
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #e0ac0081
 PAYMENT = {"month": "month", "kind": "benefit_kind", "status": "payment_status", "yuan": "payment_yuan", "adjust": "adjust_yuan", "returned": "returned_yuan", "paid": "pay_date"}
 STAY = {"from": "in_time", "to": "out_time", "basis": "in_basis", "reason": "out_reason", "stage": "custody_stage", "no": "custody_no"}
 
@@ -94,8 +110,12 @@ def paid_months(t):
     "Per person the payments of pensions, month by month."
     return listed(theirs(t, "benefit_payments").filter(_.benefit_kind.isnull() | _.benefit_kind.startswith("pension")), WHO, "paid_months", PAYMENT, ("month", "pay_date", "payment_id"))
 
-def centre_stays(t): return listed(theirs(t, "custody_stays"), WHO, "centre_stays", STAY, ("in_time", "custody_no"))
-def died(t): return listed(theirs(t, "deaths"), WHO, "died", {"source": "death_source", "date": "death_date"}, ("death_date", "death_source"))
+def centre_stays(t):
+    "Per person the stays in detention centres."
+    return listed(theirs(t, "custody_stays"), WHO, "centre_stays", STAY, ("in_time", "custody_no"))
+def died(t):
+    "Per person the deaths, register by register."
+    return listed(theirs(t, "deaths"), WHO, "died", {"source": "death_source", "date": "death_date"}, ("death_date", "death_source"))
 
 def written(t):
     "Per person the opinions on commutation and the correction opinions."

@@ -7,16 +7,16 @@ __all__ = ['KINDS', 'MEDICAL', 'RULES', 'decisions', 'whole', 'proof', 'diagnosi
            'correction_due', 'diagnosis_severity', 'end_now', 'overdue', 'not_taken_back', 'has_died',
            'again_under_correction', 'was_outside', 'days_overdue']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #e673506b
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #64a35824
 import pandas as pd
 from ...law.calendar import anniversary, period_days_criminal, period_months_criminal
 from ...model.lists import any_of, asked_last, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, STRING, known_absent
-from .penalty_execution_changes import DATE, DAYS, FLOAT, INT, before, column, plain, sentences_of, today
+from .penalty_execution_steps import DATE, DAYS, FLOAT, INT, before, column, plain, sentences_of, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #b2a6afca
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #6cc1b4ce
 KINDS = {"sure": BOOL, "ground": STRING, "decided": DATE, "copy": DATE, "hospital": STRING, "designated": BOOL, "diagnosed": DATE, "born": DATE, "recommit_decided": DATE, "recommitted": DATE, "next_decided": DATE}
 
 def _of(case, subject, decisions, terms) -> list:
@@ -34,9 +34,11 @@ def decisions(f) -> pd.DataFrame:
     index = pd.Index([i for i, _ in found], dtype=f.index.dtype)
     return pd.DataFrame({k: column((d[k] for _, d in found), index, kind) for k, kind in KINDS.items()})
 
-def whole(flag, x, f): return any_of(flag.astype(BOOL).where(known_absent(x.sure), pd.NA), f.index, empty=False)
+def whole(flag, x, f):
+    "Is any decision of each sentence so? Open where it is not sure that the decision is about the sentence."
+    return any_of(flag.astype(BOOL).where(known_absent(x.sure), pd.NA), f.index, empty=False)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #230ef658
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #4bd3eafc
 MEDICAL = ("illness", "pregnant")
 
 @asked_last
@@ -49,6 +51,7 @@ def proof(f, law, fresh) -> pd.DataFrame:
     age = column((None if pd.isna(a) or pd.isna(b) else (b - a).days for a, b in zip(x.diagnosed, x.decided, strict=True)), x.index, FLOAT)
     return pd.DataFrame({"flag": medical & (wrong | (age > fresh)), "medical": medical, "age": age})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #7aa18527
 def diagnosis_wrong(f, law, choice):
     "The illness or pregnancy was certified by a hospital not designated, or long before the decision. 诊断医院不合规或者诊断过期。"
     return whole(proof(f, law, choice.diagnosis_fresh_days)["flag"], decisions(f), f)
@@ -58,7 +61,9 @@ def medically_outside(f):
     x = decisions(f)
     return recorded(any_of(column((None if pd.isna(g) else g in MEDICAL for g in x.ground), x.index, BOOL), f.index, empty=False), f)
 
-def recorded(flag, f): return flag.where(f.outside.notna(), pd.NA)
+def recorded(flag, f):
+    "Open where the decisions are not known."
+    return flag.where(f.outside.notna(), pd.NA)
 
 def correction_due(f, law):
     "Last day to ask for correction of the latest decision copied: a month."
@@ -71,7 +76,7 @@ def diagnosis_severity(f, law):
     "S4 within the month for correction, else S3."
     return column((4 if x else 3 for x in known_absent(~before(correction_due(f, law), today(f, law)))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #595ac85b
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #bc81da55
 def end_now(f) -> pd.Series:
     "The end of each sentence as far as it is told: after the last ruled change, else registered, else printed."
     def one(s):
@@ -93,6 +98,7 @@ def overdue(f, law) -> pd.DataFrame:
     since = within.where(decided, birthday)
     return pd.DataFrame({"flag": out.astype(BOOL) & (nursing | ignored), "since": since})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_outside.ipynb #08b779bf
 def not_taken_back(f, law):
     "The ground is gone, or taking back was decided, the term goes on, and the person is still outside. 暂予监外执行情形消失，应收监未收监。"
     x, o = decisions(f), overdue(f, law)

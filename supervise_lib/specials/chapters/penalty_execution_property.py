@@ -9,16 +9,16 @@ __all__ = ['DUE_AT_ONCE', 'RULES', 'received', 'fine_owed', 'fined', 'in_effect'
            'deposit_and_fine', 'last_due', 'period_wrong', 'paid_beforehand', 'days_beyond', 'not_remitted',
            'for_victims']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #e3125386
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #53f7599e
 import pandas as pd
 from ...law.calendar import period_days_criminal, period_months_criminal
 from ...model.lists import to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent
-from .penalty_execution_changes import DATE, DAY, DAYS, FLOAT, INT, before, column, own_terms, plain, today
+from .penalty_execution_steps import DATE, DAY, DAYS, FLOAT, INT, before, column, own_terms, plain, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #c1889a7c
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #c99da958
 def received(cases) -> float | None:
     "Yuan received in the enforcement cases of a court case; None where one does not say."
     sums = [c["received"] for c in cases or []]
@@ -42,13 +42,15 @@ def fined(f):
     "A fine was imposed by a judgment that has taken effect."
     return (f.fine_yuan > 0) & in_effect(f)
 
-def in_effect(f): return f.effective_date.notna().astype(BOOL).where(f.effective_date.notna(), pd.NA)    # a blank is no judgment pending
+def in_effect(f) -> pd.Series:
+    "Has the judgment taken effect? A blank is no judgment pending: it leaves it open."
+    return f.effective_date.notna().astype(BOOL).where(f.effective_date.notna(), pd.NA)
 
 def sum_at_stake(f) -> pd.Series:
     "Yuan of the fine not paid beforehand."
     return (f.fine_yuan - f.fine_paid_yuan.fillna(0)).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #9aaec284
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #7274eefa
 DUE_AT_ONCE = ("confiscate_property", "recover", "restitute")
 
 def fine_due(f, law) -> pd.Series:
@@ -64,12 +66,15 @@ def property_orders(f) -> pd.Series:
     known = column((None if x is None else bool(_orders(x, plain(p))) for x, p in lists), f.index, BOOL)
     return known | one_kind(f)
 
-def one_kind(f) -> pd.Series: return (f.confiscation_kind != "none").astype(BOOL)
+def one_kind(f) -> pd.Series:
+    "Is confiscation pronounced?"
+    return (f.confiscation_kind != "none").astype(BOOL)
 
 def _overdue(start, days, f, law) -> pd.Series:
     past = column((None if pd.isna(d) else d + DAY * days for d in start), f.index, DATE)
     return before(past, today(f, law))
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #27f9e7ab
 def never_moved(f, law, choice):
     "An unpaid fine or another order on property has no enforcement case long after it was due, or the case was filed late. 财产刑未移送执行、未按期立案。"
     none = column((None if x is None else not x for x in to_lists(f.enforced)), f.index, BOOL)
@@ -85,6 +90,7 @@ def filed_late(f, law) -> pd.Series:
     late = before(period_days_criminal(moved, law.on("criminal_property_file_days", moved)), filed)
     return column((bool(v) for v in known_absent(late).groupby(level=0).any().reindex(f.index).fillna(False)), f.index, BOOL) if len(late) else column([False] * len(f), f.index, BOOL)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #aa996503
 def restituted(f, law):
     "Gains were returned or damage made good before the judgment, and no fine is open. 已退赃退赔，且无未缴罚金。"
     gave = column((None if x is None else bool({"refund", "compensated"} & set(x)) for x in to_lists(f.found)), f.index, BOOL)
@@ -94,14 +100,16 @@ def owes(f):
     "The judgment has taken effect and orders a fine, confiscation or recovery."
     return (fined(f) | property_orders(f)) & in_effect(f)
 
-def days_unmoved(f, law): return column((None if pd.isna(d) else (law.as_of - d).days for d in fine_due(f, law)), f.index, FLOAT)
+def days_unmoved(f, law):
+    "Days since the fine was due."
+    return column((None if pd.isna(d) else (law.as_of - d).days for d in fine_due(f, law)), f.index, FLOAT)
 
 def unmoved_severity(f, law, choice):
     "S3 after half a year or from a large sum, else S2."
     old = before(period_months_criminal(fine_due(f, law), choice.unmoved_serious_months, custody=True), today(f, law))
     return column((3 if x else 2 for x in known_absent(old | (sum_at_stake(f) > choice.unmoved_serious_yuan))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #6ddad918
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #afe61380
 def in_sight(f, least) -> pd.Series:
     "Is property of the person in sight after a case was closed for lack of it?"
     def one(subject, case, cases, deposits, terms, paid):
@@ -125,6 +133,7 @@ def _stuck(f, law) -> pd.Series:
     yes, open_ = set(flag.index[known_absent(flag)]), set(flag.index[flag.isna()])
     return column((True if i in yes else None if i in open_ else False for i in f.index), f.index, BOOL)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #ae3b31bb
 def given_up(f) -> pd.Series:
     "Was a case closed for lack of property?"
     return column((None if x is None else any(c["how"] == "no_assets" for c in x) for x in to_lists(f.enforced)), f.index, BOOL)
@@ -145,7 +154,7 @@ def result_severity(f, law, choice):
     "S3 with property in sight, else S2."
     return column((3 if x else 2 for x in known_absent(in_sight(f, choice.visible_yuan))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #06e94682
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #4d1fa5ab
 def deposit_unused(f, law):
     "A bail deposit is still held while the fine of an effective judgment is open. 保证金仍暂存而罚金未缴清。"
     allowed = law.on("deposit_to_fine", f.effective_date).notna().astype(BOOL)
@@ -157,13 +166,15 @@ def _held(deposits, effective) -> bool | None:
     flags = [None if d["status"] is None and not (d["refunded"] or d["forfeited"] or d["moved"]) else d["status"] == "held" and not (d["refunded"] or d["forfeited"] or d["moved"]) for d in deposits or [] if d["paid"] and d["paid"] <= effective]
     return True if True in flags else None if None in flags else False
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #403f7190
 def deposit_and_fine(f):
     "A deposit was paid before a judgment with a fine took effect."
     early = column((None if x is None else None if pd.isna(e) else any(d["paid"] and d["paid"] <= e for d in x) for x, e in zip(to_lists(f.deposited), f.effective_date, strict=True)), f.index, BOOL)
     return fined(f) & early
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #5b6e2b48
+# %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #da01c5a2
 def last_due(f, law) -> pd.Series:
+    "The last day that the judgment may name."
     return period_months_criminal(column((None if pd.isna(d) else d + DAY for d in f.effective_date), f.index, DATE), law.on("fine_due_max_months", f.effective_date), custody=True)
 
 def period_wrong(f, law):
@@ -174,7 +185,9 @@ def paid_beforehand(f, law):
     "The fine was paid before. 罚金已预缴完毕。"
     return f.fine_paid_yuan >= f.fine_yuan
 
-def days_beyond(f, law): return column((None if pd.isna(a) or pd.isna(b) else (b - a).days for a, b in zip(last_due(f, law), f.fine_due_date, strict=True)), f.index, FLOAT)
+def days_beyond(f, law):
+    "Days beyond the last lawful day for payment."
+    return column((None if pd.isna(a) or pd.isna(b) else (b - a).days for a, b in zip(last_due(f, law), f.fine_due_date, strict=True)), f.index, FLOAT)
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_property.ipynb #b6f79d64
 def _unremitted(cases, as_of, days) -> bool | None:
