@@ -24,7 +24,7 @@ from ...model.verdicts import BOOL, known_absent, one_of
 from .criminal_detention_days import DATE, DAYS, FLOAT, NOTICE, column, held_for_another_case, plain, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #0701fc7c
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #73fd3e95
 INT = pd.ArrowDtype(pa.int64())
 
 def listed_only(flag, f):
@@ -39,6 +39,7 @@ def closed(f):
     "The case was withdrawn, or the investigation of this person ended."
     return (f.case_status == "withdrawn") | f.terminate_date.notna().astype(BOOL) | one_of(f.suspect_status, ["terminated", "dead"])
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #df36b6f9
 def at_large(f, law):
     "The suspect is at large. 嫌疑人在逃。"
     return f.suspect_status == "at_large"
@@ -59,7 +60,7 @@ def first_detention(f):
     "The person's first detention in the case."
     return f.is_detention & f.is_first
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9311cca5
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #8e78c536
 def nothing_followed(f, law, choice):
     "Detained, and for many months neither a request for arrest nor a transfer nor a closing of the case. 刑事拘留后长期未报捕、未移送、未撤案。"
     arrested = column((any(m["kind"] == "arrest" for m in x or []) for x in to_lists(f.measures)), f.index, BOOL)
@@ -71,6 +72,7 @@ def nothing_severity(f, law, choice):
     active = column((any(m["to"] is None for m in x or []) for x in to_lists(f.measures)), f.index, BOOL)
     return column((4 if x else 3 for x in known_absent((anniversary(f.start_date, choice.stale_hard_years) < today(f, law)) & active)), f.index, INT)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #bbe1b28e
 def last_end(f) -> pd.Series:
     "The day on which the last measure ended; missing while one has no recorded end."
     return column((max(m["to"].date() for m in x) if x and all(m["to"] for m in x) else None for x in to_lists(f.measures)), f.index, DATE)
@@ -119,7 +121,7 @@ def asked_again(f, law):
     "Arrest was requested again. 有新证据重新提请。"
     return f.last_request_date > f.arrest_service_date
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c9c73661
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #d8ae3bab
 def measure_spans(f, law, kinds) -> list:
     "Per row {organ: (first day, days in all, still open)} of measures of some kinds; None where one cannot be told."
     def spans(ms, gone):
@@ -136,6 +138,7 @@ def measure_spans(f, law, kinds) -> list:
     gone = (went_on(f) | closed(f)).astype(object).where(lambda x: x.notna(), None)
     return [spans(ms, g) for ms, g in zip(to_lists(f.measures), gone, strict=True)]
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #4ed328ee
 def too_long(f, law, kinds, name, grace) -> tuple[pd.Series, pd.Series]:
     "Is one organ's measure longer than its months, and by how many days?"
     months = law.on(name, f.start_date)
@@ -155,6 +158,7 @@ def residence_too_long(f, law, choice):
     "Residential surveillance of one organ longer than the law allows. 监视居住超过法定期限。"
     return too_long(f, law, ("residence", "residence_designated"), "residence_max_months", choice.grace_days)[0]
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #48a8de1f
 def days_of_bail(f, law):
     "Days by which the longest bail of one organ passes its months."
     return too_long(f, law, ("bail",), "bail_max_months", 0)[1]
@@ -181,7 +185,7 @@ def residence_severity(f, law):
     "S4 for a designated residence, else S3."
     return column((4 if x else 3 for x in known_absent(_kind(f, "residence_designated"))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #036f663c
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #59325d0f
 def bail_end(f) -> pd.Series:
     "The day the last bail ended; missing while one has no recorded end."
     def last(ms):
@@ -193,7 +197,7 @@ def unpaid(f):
     "Is a fine final and not fully paid? Open where the payment is not told."
     return (f.fine_yuan > 0).fillna(False) & (f.fine_paid_yuan < f.fine_yuan) & f.effective_date.notna().astype(BOOL)
 
-
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #cde0eba9
 def deposit_kept(f, law, choice):
     "The deposit is still held although the bail ended long ago, or a fine is due that it should have gone to. 取保候审结束后保证金未退还、未移交。"
     past = period_days_criminal(bail_end(f), choice.deposit_refund_days) < today(f, law)
@@ -212,7 +216,7 @@ def deposit_severity(f, law):
     "S3 where a fine is unpaid, else S2."
     return column((3 if x else 2 for x in known_absent(unpaid(f))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #c6de595e
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #daab1bcb
 def downgraded(f, law, choice):
     "After the detention the police gave an administrative penalty for the same act, and the case was not closed before or the amount reaches the crime. 刑事拘留后仅作行政处罚。"
     p = exploded(f, "penalties", keep=("start_date", "case_status", "status_date", "terminate_date", "suspect_status", "police_charge"))
@@ -228,6 +232,7 @@ def downgraded(f, law, choice):
         reaches = reaches | (code & (p["amount"] >= flat))
     return listed_only(any_of(later & same & (~ended | reaches), f.index, empty=False) & ~went_on(f), f)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9d0b7812
 def not_prosecuted(f, law):
     "The procuratorate decided not to prosecute. 检察机关已作不起诉决定。"
     return one_of(f.prosecution_decision, ["no_case", "minor", "insufficient", "conditional"]).fillna(False)
@@ -242,7 +247,7 @@ def dropped(f, law, choice):
     left = late & ~own.astype(BOOL) & ~closed(f)
     return listed_only(left.where(~(left & nameless).fillna(False), pd.NA), f)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #27a33b96
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #783b19f2
 def repeated(f, law, choice):
     "Detained again in the same case, or summoned again and again without a break beyond the longest summons. 同一案件重复拘留，或者以连续传唤变相拘禁。"
     def again(ms, start): return None if pd.isna(start) else any(m["kind"] == "detain" and m["from"] and m["from"] < start for m in ms or [])
@@ -260,6 +265,7 @@ def repeated(f, law, choice):
     chained = (hours > most).where((hours > most) | (hours <= short), pd.NA).where((hours != 0).fillna(True), False) & f.is_first
     return twice | chained
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #37b9fb5e
 def bail_broken(f, law):
     "Detained for breaking the bail, before an arrest. 违反取保候审规定，先行拘留后逮捕。"
     def before(ms, start):
@@ -273,7 +279,7 @@ def detained(f):
     "A detention, not another measure."
     return f.is_detention
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #a4950e23
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #7f80c1b6
 MONTHS = {"m1_156": "investigation_ext_156_months", "m2_158": "investigation_ext_158_months", "m2_159": "investigation_ext_159_months"}
 
 def months_allowed(f, law, before=None):
@@ -292,6 +298,7 @@ def custody_due(f, law) -> pd.Series:
     anew = period_months_criminal(again, months_allowed(f, law), custody=True)
     return due.where(~(anew > due).fillna(False), anew)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9f3b3efe
 def investigated_until(f, law) -> pd.Series:
     "The day on which custody for investigation ended: transfer, another measure, or leaving the centre; else the as-of day, unless the case went on at a day not told."
     def last(arrested, dates, ms, stays, onward):
@@ -321,7 +328,7 @@ def unknown_identity(f, law):
     "The custody period had not begun because the identity was unknown. 身份不明，羁押期限自查清之日起计算。"
     return column((any(e["kind"] == "identity_160" for e in x or []) for x in to_lists(f.extensions)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #ab856e30
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #5a426015
 def _asked(f, law):
     "Per extension: last day before it, request and approval, with the row it belongs to."
     parts = []
@@ -337,6 +344,7 @@ def extension_late(f, law):
     lead = law.on("ext_request_lead_days", e["request"]).astype(FLOAT)
     return any_of((days_between(e["request"], e["_due"]).astype(FLOAT) < lead) | (e["approve"] > e["_due"]), f.index, empty=False)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #6cd01811
 def extension_severity(f, law):
     "S3 where it was approved after expiry, else S2."
     e = _asked(f, law)

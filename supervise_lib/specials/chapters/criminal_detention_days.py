@@ -61,7 +61,7 @@ def today(f, law) -> pd.Series:
     "The day of the data, for every row."
     return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #81a10aa5
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #4be3b2a4
 def entry_time(f, law) -> pd.Series:
     "When the person was first in a detention centre after the detention, any centre and any basis; missing where no stay is recorded."
     def first(stays, case, day, end, latest):
@@ -85,6 +85,7 @@ def detained_longer(f):
     "A detention that lasted over a day: one that ended before cannot have been late."
     return f.is_detention & ((f.end_time.isna()).astype(BOOL) | (hours_between(f.start_time, f.end_time) > DAY_HOURS).fillna(True))
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #e30542da
 def hours_to_centre(f, law):
     "Hours from the detention to the centre, beyond those allowed."
     return hours_between(f.start_time, entry_time(f, law)) - law.on("detain_to_centre_hours", f.start_date).astype(FLOAT)
@@ -157,7 +158,7 @@ def accomplice_at_large(f, law):
     "An accomplice is at large. 有同案人在逃。"
     return f.suspects_at_large > 0
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #21a3e873
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #3232acc2
 def detained_until(f, law) -> tuple[pd.Series, pd.Series]:
     "Last day held on this detention and whether it still goes on; missing where it is not recorded."
     def last(start, end, arrested, decision, measures, stays):
@@ -187,6 +188,7 @@ def over_cap(f, law):
     unknown = (until > longest).where((until > longest) | (until <= shortest), pd.NA)
     return (until > cap).where(cap.notna(), unknown)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #45ca37a8
 def by_police(f):
     "A detention decided by the police; one after retention by a supervisory commission has other limits."
     return f.is_detention & (f.decide_organ == "police")
@@ -213,7 +215,7 @@ def days_over_cap(f, law):
     "Days held beyond the last lawful day."
     return days_between(cap_day(f, law), detained_until(f, law)[0])
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #aa8fd341
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #60cbd1e8
 REFUSED = ("not_crime", "insufficient", "no_need")
 
 def left_after(f, law) -> pd.Series:
@@ -228,6 +230,7 @@ def left_after(f, law) -> pd.Series:
         return served if gone else None
     return column((left(s, d, plain(e), plain(a)) for s, d, e, a in zip(to_lists(f.stays), f.arrest_service_date, f.end_date, f.start_date, strict=True)), f.index, DATE)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #1b99ac98
 def kept_after_refusal(f, law, choice):
     "Not released at once after the refusal of arrest was served. 不批准逮捕后未立即释放。"
     return days_after_refusal(f, law) > law.on("release_after_refusal", f.arrest_service_date).astype(FLOAT) + choice.release_tolerance_days
@@ -250,7 +253,7 @@ def to_residence(f, law):
     "The measure was changed to residential surveillance. 变更为监视居住。"
     return column((None if ms is None else any(m["kind"] in ("residence", "residence_designated") and m["from"] and not pd.isna(d) and 0 <= (m["from"].date() - d).days <= 1 for m in ms) for ms, d in zip(to_lists(f.measures), f.arrest_service_date, strict=True)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #a78da9dc
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #ec45664f
 def too_young(f, law, choice):
     "Below the age of criminal responsibility at the time of the act. 行为时未达刑事责任年龄。"
     when = f.act_to.where(f.act_to.notna(), f.filing_date)
@@ -263,6 +266,7 @@ def too_young(f, law, choice):
     young = young.where(grave.notna(), (age < serious).where((age < serious) | (age >= full), pd.NA))
     return young.where(f.act_to.notna() | young.fillna(False) | (age >= full + choice.act_lag_years).fillna(False), pd.NA)
 
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #f4cb0b61
 def approved_by_supreme(f, law):
     "Over the lower age with approval of the Supreme People's Procuratorate, which is not in the data. 经最高人民检察院核准追诉，数据未载。"
     when = f.act_to.where(f.act_to.notna(), f.filing_date)
