@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'REPLACES', 'RULES', 'L', 'TURNS', 'EACH', 'LONGEST', 'station', 'stamp', 'lawful', 'background',
-           'Story', 'tell', 'p_tail']
+           'Detained', 'Story', 'tell', 'p_tail']
 
 # %% ../../notebooks/data/demo_detention.ipynb #dc5ef789
 import datetime as dt
@@ -63,8 +63,8 @@ def _one(add, case, m, rows):
         add("arrest_reviews", proc_case_no=f"{case.nos['proc']}-{m['measure_id'][-3:]}", person_id_no=m["person_id_no"], police_case_no=case.nos["police"], receive_date=a + DAY * (ask or min(n, 1)), was_detained=True,
             arrest_decision="approve" if yes else "no_need", decision_date=b, arrest_service_date=b, arrest_executed_date=b if yes else None, charge_code=case.defendants[0].crimes[0].code)
 
-# %% ../../notebooks/data/demo_detention.ipynb #e6e659ac
-class Story:
+# %% ../../notebooks/data/demo_detention.ipynb #a182cb32
+class Detained:
     "One person detained in a case of his own, and its rows. 一次拘留"
     def __init__(self, world, dice, number, since=(2022, 1, 5), born=None):
         self.place = dice.pick(world.places)
@@ -80,6 +80,9 @@ class Story:
         self.case = {"filing_date": d - DAY * 2, "charge_code": code, "case_nature": "ordinary", "file_brief": "盗窃案", "case_status": "transferred", "status_date": d + DAY * 51, "organ_name": self.place.police}
         self.suspect = {"to_case_date": d, "suspect_status": "transferred", "transfer_date": d + DAY * 51}
 
+# %% ../../notebooks/data/demo_detention.ipynb #a4b80f9e
+class Story(Detained):
+    "A detention and what may become of it. 拘留之后"
     def ask(self, kind, ask, until, ground=None):
         self.m.update(extend_kind=kind, extend_ground=ground, end_time=stamp(self.day + DAY * until, 1))
         for k in ("decision_date", "arrest_service_date", "arrest_executed_date"): self.review[k] = self.day + DAY * until
@@ -104,7 +107,7 @@ class Story:
     def moved_on(self, at): self.case.update(status_date=self.day + DAY * at); self.suspect.update(transfer_date=self.day + DAY * at)
     def extend(self, kind, request, approve, frm): self.extra.append(("custody_extensions", {"extension_id": f"{self.no}-{kind}", "extension_kind": kind, "extension_request_date": request, "extension_approve_date": approve, "extension_from": frm}))
 
-# %% ../../notebooks/data/demo_detention.ipynb #fee63383
+# %% ../../notebooks/data/demo_detention.ipynb #6001e98b
 def _do(*steps): return lambda s: [step(s) for step in steps]
 def _set(part, **to): return lambda s: getattr(s, part).update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _none(part): return lambda s: setattr(s, part, None)
@@ -120,6 +123,7 @@ def _due(s): d = s.day + DAY * 11; m = d.month + 2; return dt.date(d.year + (m >
 def _again(gap, kind): return lambda s: (s.more.append({"measure_kind": "detain", "decide_organ": "police", "start_time": stamp(s.day + DAY * gap), "end_time": stamp(s.day + DAY * (gap + 3)), "measure_end_kind": kind, "extend_kind": "none", "executing_station": s.m["executing_station"]}),
                                          setattr(s, "label", str(len(s.more) + 1)))
 
+# %% ../../notebooks/data/demo_detention.ipynb #de21478d
 L = dict
 TURNS = [
     ("R01", "violation", _set("stay", in_time=_on(30)), L()), ("R01", "lookalike", _set("stay", in_time=_on(24)), L()), ("R01", "lookalike", _do(_set("stay", in_time=_on(20), in_basis="temporary"), _elsewhere("stay")), L()), ("R01", "undecidable", _none("stay"), L(open=("R06",))),
@@ -137,6 +141,10 @@ TURNS = [
     ("R10", "undecidable", _do(lambda s: s.short(300), lambda s: s.more[0].update(end_time=None), lambda s: s.moved_on(300)), L()),
     ("R11", "violation", _do(lambda s: s.short(200, "residence"), lambda s: s.moved_on(200)), L()), ("R11", "lookalike", _do(lambda s: s.short(180, "residence"), lambda s: s.moved_on(180)), L()),
     ("R11", "undecidable", _do(lambda s: s.short(170, "residence"), lambda s: s.more[0].update(end_time=None), lambda s: s.moved_on(170)), L()),
+]
+
+# %% ../../notebooks/data/demo_detention.ipynb #13cfbfa2
+TURNS += [
     ("R12", "violation", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.leave_open()), L(since=(2021, 9, 1))), ("R12", "lookalike", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.withdraw(210)), L(since=(2021, 9, 1))),
     ("R12", "undecidable", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.leave_open(), _none("suspect")), L(since=(2021, 9, 1))),
     ("R13", "violation", _do(lambda s: s.short(100), lambda s: s.moved_on(100), _deposit("held")), L()), ("R13", "lookalike", _do(lambda s: s.short(100), lambda s: s.moved_on(100), _deposit("refunded")), L()), ("R13", "undecidable", _do(lambda s: s.short(100), lambda s: s.moved_on(100), _deposit(None)), L()),

@@ -63,7 +63,7 @@ def values_used(special: Special, rule, row) -> list[dict]:
     def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c)) for lang in ("en", "zh")}
     return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": words(c, v)} for c in seen]
 
-# %% ../../notebooks/model/leads.ipynb #c1f35f3b
+# %% ../../notebooks/model/leads.ipynb #2145a8da
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
@@ -94,6 +94,7 @@ def part_words(special: Special, column: str) -> dict[str, dict[str, str]]:
     coded = sorted((c for c in _sources(special, column) if c.values), key=lambda c: len(c.name))
     return {k: c.values for k in PARTS for c in [next((c for c in coded if c.name == k or c.name.endswith(f"_{k}")), None)] if c}
 
+# %% ../../notebooks/model/leads.ipynb #92d28311
 def in_words(value, lang: str, codes: dict[str, str], parts: dict | None = None) -> str:
     "A value as a reader would write it: codes by their label, records part by part, missing as —. 值的文字表述"
     if value is None: return MISSING
