@@ -123,7 +123,7 @@ def _due(s): d = s.day + DAY * 11; m = d.month + 2; return dt.date(d.year + (m >
 def _again(gap, kind): return lambda s: (s.more.append({"measure_kind": "detain", "decide_organ": "police", "start_time": stamp(s.day + DAY * gap), "end_time": stamp(s.day + DAY * (gap + 3)), "measure_end_kind": kind, "extend_kind": "none", "executing_station": s.m["executing_station"]}),
                                          setattr(s, "label", str(len(s.more) + 1)))
 
-# %% ../../notebooks/data/demo_detention.ipynb #de21478d
+# %% ../../notebooks/data/demo_detention.ipynb #b78485d8
 L = dict
 TURNS = [
     ("R01", "violation", _set("stay", in_time=_on(30)), L()), ("R01", "lookalike", _set("stay", in_time=_on(24)), L()), ("R01", "lookalike", _do(_set("stay", in_time=_on(20), in_basis="temporary"), _elsewhere("stay")), L()), ("R01", "undecidable", _none("stay"), L(open=("R06",))),
@@ -131,6 +131,10 @@ TURNS = [
     ("R03", "violation", _set("m", family_notice_time=_on(30)), L()), ("R03", "lookalike", _set("m", family_notice_time=_on(50), family_notice_exception="通知可能有碍侦查"), L()), ("R03", "undecidable", _set("m", family_notice_time=None), L()),
     ("R04", "violation", lambda s: s.ask("none", 6, 9), L()), ("R04", "lookalike", lambda s: s.ask("to7", 7, 13, "special"), L()), ("R04", "undecidable", lambda s: s.ask(None, 6, 9), L()),
     ("R05", "violation", _long("joint"), L()), ("R05", "lookalike", _do(_long("joint"), _second), L()), ("R05", "undecidable", _long("repeated"), L()),
+]
+
+# %% ../../notebooks/data/demo_detention.ipynb #184dfe27
+TURNS += [
     ("R06", "violation", lambda s: s.ask("to7", 7, 16, "special"), L()), ("R06", "lookalike", lambda s: s.ask("to7", 7, 14, "special"), L()), ("R06", "undecidable", lambda s: s.ask(None, 7, 20), L(open=("R04",))),
     ("R07", "violation", _do(lambda s: s.short(200), lambda s: s.leave_open()), L(open=("R12",))), ("R07", "lookalike", _do(lambda s: s.short(200), lambda s: s.withdraw(190)), L()), ("R07", "lookalike", _do(lambda s: s.refuse("no_need", 9, 9, 200), lambda s: s.leave_open(), _elsewhere("review")), L(open=("R12",))), ("R07", "undecidable", _do(lambda s: s.short(200), lambda s: s.leave_open(), _none("suspect")), L(open=("R12",))),
     ("R08", "violation", _do(lambda s: s.refuse("insufficient", 9, 12, 100), lambda s: s.moved_on(100)), L()), ("R08", "lookalike", _do(lambda s: s.refuse("insufficient", 9, 10, 100), lambda s: s.moved_on(100)), L()),
@@ -143,7 +147,7 @@ TURNS = [
     ("R11", "undecidable", _do(lambda s: s.short(170, "residence"), lambda s: s.more[0].update(end_time=None), lambda s: s.moved_on(170)), L()),
 ]
 
-# %% ../../notebooks/data/demo_detention.ipynb #13cfbfa2
+# %% ../../notebooks/data/demo_detention.ipynb #84cdf190
 TURNS += [
     ("R12", "violation", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.leave_open()), L(since=(2021, 9, 1))), ("R12", "lookalike", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.withdraw(210)), L(since=(2021, 9, 1))),
     ("R12", "undecidable", _do(lambda s: s.refuse("no_need", 10, 10, 200), lambda s: s.leave_open(), _none("suspect")), L(since=(2021, 9, 1))),
@@ -153,6 +157,10 @@ TURNS += [
     ("R15", "violation", _do(lambda s: s.short(90), lambda s: s.leave_open()), L(join=True, open=("R07", "R12", "R22"))), ("R15", "lookalike", _do(lambda s: s.short(90), lambda s: s.leave_open(), _set("suspect", suspect_status="separate")), L(join=True, open=("R22",))),
     ("R15", "undecidable", _do(lambda s: s.short(90), lambda s: s.leave_open(), _set("suspect", suspect_status=None)), L(join=True, open=("R07", "R12", "R22"))),
     ("R16", "violation", _do(lambda s: s.short(None), lambda s: s.free(3), _again(40, "released"), lambda s: s.moved_on(90)), L()), ("R16", "lookalike", _do(lambda s: s.short(40), _again(40, "arrest"), lambda s: s.moved_on(90)), L()),
+]
+
+# %% ../../notebooks/data/demo_detention.ipynb #f1390f3c
+TURNS += [
     ("R17", "violation", lambda s: s.moved_on(85), L()), ("R17", "lookalike", _do(lambda s: s.extend("m1_156", _due(s) - DAY * 12, _due(s) - DAY * 3, _due(s)), lambda s: s.moved_on(90)), L()), ("R17", "undecidable", _do(lambda s: s.moved_on(85), _none("suspect")), L()),
     ("R18", "violation", _do(lambda s: s.extend("m1_156", _due(s) - DAY * 3, _due(s) - DAY, _due(s)), lambda s: s.moved_on(90)), L()), ("R18", "lookalike", _do(lambda s: s.extend("m1_156", _due(s) - DAY * 12, _due(s) - DAY * 4, _due(s)), lambda s: s.moved_on(90)), L()),
     ("R18", "undecidable", _do(lambda s: s.extend("m1_156", _due(s) - DAY * 12, None, _due(s))), L()),
@@ -162,7 +170,7 @@ TURNS += [
 ]
 EACH = 12    # stories of each turn at scale 1
 
-# %% ../../notebooks/data/demo_detention.ipynb #b2cee965
+# %% ../../notebooks/data/demo_detention.ipynb #22fc1b50
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about detention, and the truth: (rule, region, measure, kind, turn). 拘留数据与真值"
     out, truth = background(world), []
@@ -180,6 +188,7 @@ def tell(world, scale: float) -> tuple[dict, list]:
             _write(out, truth, s, rule, kind, how, f"{rule}_{kind}")
     return out, truth
 
+# %% ../../notebooks/data/demo_detention.ipynb #db87108f
 def _background_truth(out):
     "Clean, save where a turn of the trial's story made the days too long; nothing is claimed for bail that has no end."
     who = lambda m: (m["police_case_no"], m["person_id_no"])
@@ -201,6 +210,7 @@ def _join(s, case):
     s.no, s.place, s.case = case.nos["police"], case.place, None
     s.m["executing_station"] = station(case.place, case.number)
 
+# %% ../../notebooks/data/demo_detention.ipynb #f670af26
 def _write(out, truth, s, rule, kind, how, turn):
     "The rows of one story, and what is true of it."
     def add(t, **r):
