@@ -42,7 +42,7 @@ class Convict:
                             "enforcement_close_kind": "done", "received_yuan": self.fine, "to_treasury_date": on(self.effective, 4, 20)}
         self.found, self.items = ["confession"], [("fine", self.fine)]
 
-# %% ../../notebooks/data/demo_execution_later.ipynb #92d142ae
+# %% ../../notebooks/data/demo_execution_later.ipynb #34c056dc
 class Life(Convict):
     "A convict to whom things happen. 服刑经历"
     def add(self, table, **row): self.lists.setdefault(table, []).append(row); return row
@@ -81,7 +81,6 @@ class Life(Convict):
 
     def correction(self, kind, since, until): self.add("correction_subjects", correction_no=f"矫{self.prisoner}", case_no=self.case, correction_kind=kind, correction_start_date=since, correction_end_date=until, docs_receive_date=since, correction_report_date=since, register_date=since,
                                                        **({"correction_actual_end": until, "correction_end_kind": "expire"} if until < dt.date(2023, 12, 31) else {}))
-
     def leave(self, day, kind): self.term.update(prison_release_date=day, release_kind=kind)
 
 # %% ../../notebooks/data/demo_execution_later.ipynb #ff342f1b

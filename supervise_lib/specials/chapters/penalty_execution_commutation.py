@@ -7,7 +7,7 @@ __all__ = ['FIRST', 'RULES', 'too_early', 'first_too_early', 'major_merit', 'rel
            'too_soon', 'interval_short', 'major_merit_again', 'relaxed_interval', 'shortened_again',
            'interval_severity', 'days_too_soon', 'too_much', 'cut_too_large', 'relaxed_cut', 'months_beyond']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_commutation.ipynb #06e68bcf
+# %% ../../../notebooks/specials/chapters/penalty_execution_commutation.ipynb #f63b60c0
 import pandas as pd
 from ...law.commutation import MAJOR, cut_limit, interval_months, life_floor, waiting_months
 from ...law.sentences import sentence_end
@@ -15,7 +15,7 @@ from ...model.lists import asked_last
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent
 from .penalty_execution_steps import (CLASSES, CUTS, DAYS, FLOAT, INT, INTERVALS, MONTHS, REDUCING, SAME, WAITS, before, classes_of, clock_severity, column, days_from,
-                                                                        either, later_by, of_all, plain, review_due, shortened, steps, whole)
+                                                                        asked, either, later_by, of_all, plain, review_due, shortened, steps, whole)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_commutation.ipynb #96c69741
@@ -101,11 +101,11 @@ def relaxed_interval(f, law):
     "A minor or an old, ill or disabled convict, within the third allowed. 未成年或者老病残罪犯，间隔放宽不超过三分之一。"
     return of_all(_relaxed(steps(f), too_soon(f, law), law), too_soon(f, law)["flag"], steps(f), f)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_commutation.ipynb #e2faa824
+# %% ../../../notebooks/specials/chapters/penalty_execution_commutation.ipynb #62aca5bc
 def shortened_again(f):
     "A reduction that follows another is on record."
     more = whole((steps(f).has_prev & steps(f).kind.isin(REDUCING)).astype(BOOL), steps(f), f)
-    return shortened(f) & more
+    return shortened(f) & more.where(asked(f, lambda s: True).notna(), pd.NA)
 
 def interval_severity(f, law):
     "S1 where only the day of the ruling is known, else S3."
