@@ -8,19 +8,19 @@ __all__ = ['STRONGER', 'RULES', 'probation_or_control', 'days_due', 'net_due', '
            'until', 'any_file', 'ended', 'unanswered', 'not_answered', 'older_act', 'already_revoked',
            'answer_severity', 'found_since', 'touches', 'still_on', 'proposed', 'on_probation_or_parole',
            'end_distance', 'days_off', 'ended_off', 'revocation_open', 'shortened', 'ended_severity', 'died_on',
-           'on_roll', 'roll_severity', 'rung', 'not_taken_in', 'ladder_not_followed', 'sanctioned', 'proposal_refused']
+           'on_roll', 'roll_severity', 'rung', 'not_taken_in', 'ladder_not_followed', 'sanctioned', 'proposal_refused',
+           'days_late_shown', 'days_off_shown']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #dabceccb
-import datetime as dt
-import pandas as pd
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #99e34277
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
 from ...model.lists import asked_last
 from ...model.rules import Rule
+from ...model.verdicts import STRING
 from .penalty_execution_delivery import after_effect, died_by, heard_of
 from .penalty_execution_term import DATE, DAYS, INT, ONE, any3, by_row, corrected, day, effective, file_of, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #cc687260
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #9cafcbbb
 def probation_or_control(f):
     "A suspended term or control, to be executed under community correction."
     return (f.verdict == "guilty") & ((f.principal_penalty == "control") | f.is_suspended)
@@ -36,7 +36,7 @@ def net_due(f, law) -> pd.Series:
 def outside_net(f, law, choice):
     "No file of community correction anywhere, long after documents and report were due. 判决生效后未纳入社区矫正（漏管）。"
     def of(files, case, due, known, as_of):
-        if files is None or due is None: return None
+        if files is None or due is None or case is None: return None
         if any(c["case"] in (case, None) for c in files): return False
         return False if as_of <= due + ONE * choice.buffer_days else True if known else None
     return by_row(f, of, "corrections", "case_no", net_due(f, law), heard_of(f), today(f, law))
@@ -47,7 +47,7 @@ def held_elsewhere(f, law):
 
 def days_outside(f, law): return days_between(net_due(f, law), today(f, law))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #944889a2
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #569c7248
 @asked_last
 def days_late(f, law) -> pd.Series:
     "Days by which the person reported late."
@@ -78,7 +78,7 @@ def late_severity(f, law):
         if n is None or a is None: return 2
         if last and got and got > last: return 3 if any(s["no"] == file for s in answers or []) else 4
         return 2 if n <= a else 3
-    return by_row(f, of, days_late(f, law), few, warn, long_, corrected(f, "reported"), "sanctions", corrected(f, "no", "string[pyarrow]"), kind=INT)
+    return by_row(f, of, days_late(f, law), few, warn, long_, corrected(f, "reported"), "sanctions", corrected(f, "no", STRING), kind=INT)
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #05450be6
 def files(all_, case): return [c for c in all_ or [] if c["case"] in (case, None)]
@@ -258,21 +258,24 @@ def proposal_refused(f, law):
     "The court refused the proposal. 法院裁定不予撤销。"
     return by_row(f, lambda s: None if s is None else any(x["kind"] in STRONGER and x["result"] == "refused" for x in s), "sanctions")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #2b042145
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #be815939
+def days_late_shown(f, law): return days_late(f, law)
+def days_off_shown(f, law): return days_off(f, law)
+
 _same = dict(instrument="correction_opinion")
 
 RULES = (
     Rule(outside_net, id="EXEC_R14", title=Text("Outside the net from the start", "漏管"), severity=4, needs=("corrections", "verdict"), applies=probation_or_control, exclusions=(held_elsewhere, died_by), choices=("buffer_days",),
          reads=("correction_docs_days", "correction_report_days", "protest_days_judgment"), margin=days_outside, margin_unit=DAYS, shows=("effective_date", "correction_docs_date", "correction_notify_date", "measures"), complete=("correction_subjects", "custody_stays"), **_same),
     Rule(reported_late, id="EXEC_R15", title=Text("Reported late or never", "未按期报到"), severity=late_severity, needs=("corrections",), applies=has_file, exclusions=(papers_late, in_custody_then),
-         reads=("correction_report_days", "admonish_max_days", "warn_min_days", "revoke_months", "protest_days_judgment"), margin=days_late, margin_unit=DAYS, shows=("effective_date", "sanctions", "centre_stays"), **_same),
-    Rule(not_answered, id="EXEC_R18", title=Text("Detained or penalised during correction, no sanction", "矫正期间被处罚未通报、未处置"), severity=answer_severity, needs=("corrections", "admin_stays", "measures", "sanctions"), applies=any_file, exclusions=(older_act, already_revoked),
+         reads=("correction_report_days", "admonish_max_days", "warn_min_days", "revoke_months", "protest_days_judgment"), margin=days_late_shown, margin_unit=DAYS, shows=("effective_date", "sanctions", "centre_stays"), **_same),
+    Rule(not_answered, id="EXEC_R18", tier=2, title=Text("Detained or penalised during correction, no sanction", "矫正期间被处罚未通报、未处置"), severity=answer_severity, needs=("corrections", "admin_stays", "measures", "sanctions"), applies=any_file, exclusions=(older_act, already_revoked),
          choices=("sanction_window_days",), reads=("notify_correction", "police_penalty_not_mended", "protest_days_judgment"), complete=("correction_sanctions",), **_same),
     Rule(still_on, id="EXEC_R19", title=Text("New or missed crime, probation or parole not revoked", "应撤未撤缓刑、假释"), severity=4, needs=("corrections", "all_judgments"), applies=on_probation_or_parole, exclusions=(proposed,), choices=("sanction_window_days",),
          shows=("sanctions", "changes", "announce_date"), complete=("correction_sanctions",), **_same),
-    Rule(ended_off, id="EXEC_R20", title=Text("Correction ended too early or too late", "提前、逾期解除矫正"), severity=ended_severity, needs=("corrections",), applies=any_file, exclusions=(revocation_open, shortened, died_by), choices=("ceremony_days", "late_end_days"),
-         margin=days_off, margin_unit=DAYS, shows=("effective_date", "probation_years", "probation_months"), **_same),
-    Rule(on_roll, id="EXEC_R21", title=Text("Dead but on the roll", "已死亡仍在册"), severity=roll_severity, needs=("corrections", "died"), applies=any_file, choices=("death_lag_days",), complete=("deaths",), **_same),
+    Rule(ended_off, id="EXEC_R20", tier=2, title=Text("Correction ended too early or too late", "提前、逾期解除矫正"), severity=ended_severity, needs=("corrections",), applies=any_file, exclusions=(revocation_open, shortened, died_by), choices=("ceremony_days", "late_end_days"),
+         margin=days_off_shown, margin_unit=DAYS, shows=("effective_date", "probation_years", "probation_months"), **_same),
+    Rule(on_roll, id="EXEC_R21", tier=2, title=Text("Dead but on the roll", "已死亡仍在册"), severity=roll_severity, needs=("corrections", "died"), applies=any_file, choices=("death_lag_days",), complete=("deaths",), **_same),
     Rule(ladder_not_followed, id="EXEC_R23", title=Text("Sanction ladder not followed", "应提请撤销未提请"), severity=3, needs=("corrections", "sanctions"), applies=sanctioned, exclusions=(proposal_refused, died_by), choices=("propose_window_days", "mended_days"),
          reads=("admonish_for_warning", "warnings_for_revocation", "court_decide_days"), shows=("centre_stays", "served_terms"), tier=2, complete=("correction_sanctions",), **_same),
 )

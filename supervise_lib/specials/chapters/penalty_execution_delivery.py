@@ -9,17 +9,18 @@ __all__ = ['FREED', 'ENDED', 'RULES', 'heard_of', 'own_terms', 'after_effect', '
            'serving_from', 'left_centre', 'kept_in_centre', 'fixed_term', 'juvenile', 'fully_served', 'never_committed',
            'already_served', 'days_free', 'held_on', 'to_be_freed', 'days_kept', 'not_released', 'held_for_other',
            'last_day', 'release', 'days_off_end', 'released_off', 'ends_by_time', 'paroled', 'combined_since',
-           'release_severity', 'rights_not_handed', 'released_with_rights_lost', 'on_parole_or_dead']
+           'release_severity', 'rights_not_handed', 'released_with_rights_lost', 'on_parole_or_dead', 'docs_late_shown',
+           'days_kept_shown', 'days_off_end_shown']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #d22cd88f
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #5c9a3dcd
 import pandas as pd
 from ...law.calendar import age_criminal, days_between, period_days_criminal, period_months_criminal
 from ...law.penalties import stays_in_centre
 from ...law.sentences import deducted_days, sentence_end
 from ...model.lists import asked_last, to_lists
 from ...model.rules import Rule
-from ...model.verdicts import one_of
-from .penalty_execution_term import DATE, DAYS, INT, ONE, REAL, account, by_row, day, effective, left_prison, parts, plain, real, today, years_of
+from ...model.verdicts import BOOL, STRING, one_of
+from .penalty_execution_term import DATE, DAYS, INT, ONE, REAL, account, by_row, closed, counted, day, effective, left_prison, parts, plain, real, today, years_of
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #ad7d00a0
@@ -41,7 +42,7 @@ def later_sentence(f, law):
     def of(judged, case, since): return None if judged is None or since is None else any(j["case"] != case and j["announced"] and j["announced"] > since for j in judged)
     return by_row(f, of, "all_judgments", "case_no", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #1d50fcb1
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #43fe0ce5
 def docs_due(f, law): return period_days_criminal(effective(f, law), law.on("exec_docs_days", effective(f, law)))
 
 @asked_last
@@ -64,11 +65,11 @@ def to_be_executed(f):
 
 def remitted(f, law):
     "A judgment of the second instance, of which the day the file came back to the first court is not known. 二审裁判，案卷退回一审法院日期不明。"
-    return by_row(f, lambda i: None if i == "second" else False, "instance_level")
+    return by_row(f, lambda i: None if i is None or i == "second" else False, "instance_level")
 
 def already_over(f, law):
     "The term was over before the documents were due. 文书送达期限届满前刑期已满。"
-    return by_row(f, lambda end, due: False if end is None or due is None else end <= due, "term_end_printed", docs_due(f, law))
+    return by_row(f, lambda end, due, has_end: (None if has_end is not False else False) if end is None or due is None else end <= due, "term_end_printed", docs_due(f, law), counted(f))
 
 def docs_severity(f, law, choice):
     "S4 where a real term is not being served, S3 from a month late, else S2."
@@ -144,11 +145,11 @@ def juvenile(f, law):
     age = age_criminal(f.birth_date, f.announce_date)
     return age < law.on("minor_age", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #d7887eb1
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #aa27530a
 @asked_last
 def fully_served(f, law) -> pd.Series:
     "Did custody cover the term by the time the judgment took effect?"
-    spans, eff = account(f), effective(f, law)
+    spans, eff = closed(account(f), law.as_of), effective(f, law)
     known = spans.notna() & one_of(f.principal_penalty, ("fixed", "detention")).fillna(False)
     held = pd.Series(pd.NA, index=f.index, dtype=INT)
     if known.any():
@@ -170,11 +171,11 @@ def never_committed(f, law, choice):
 def already_served(f, law, choice):
     "The term was covered by the custody before. 刑期已因先行羁押折抵完毕。"
     left = fully_served(f, law)
-    return pd.Series([None if x is None else x if isinstance(x, bool) else x <= choice.remainder_days for x in left], index=f.index, dtype="bool[pyarrow]")
+    return pd.Series([None if x is None else x if isinstance(x, bool) else x <= choice.remainder_days for x in left], index=f.index, dtype=BOOL)
 
 def days_free(f, law, choice): return days_between(effective(f, law), today(f, law)) - choice.uncommitted_days
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #e863cd63
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #376fa5df
 FREED = ("not_guilty_law", "not_guilty_evidence", "not_responsible", "exempt")
 
 def held_on(stays, announced): return [s for s in stays or [] if s["from"] and day(s["from"]) < announced and (s["to"] is None or day(s["to"]) >= announced)]
@@ -203,10 +204,10 @@ def held_for_other(f, law):
         if judged is None or announced is None or held is None: return None
         near = lambda x: x["from"] and abs((day(x["from"]) - announced).days) <= 1
         if any(near(a) for a in held) or any(m["kind"] in ("detain", "arrest") and m["from"] and day(m["from"]) >= announced - ONE for m in measures or []): return True
-        return None if any(j["case"] != case and j["penalty"] in REAL and j["announced"] for j in judged) else False
+        return None if measures is None or any(j["case"] != case and j["penalty"] in REAL and j["announced"] for j in judged) else False
     return by_row(f, of, "all_judgments", "admin_stays", "measures", "case_no", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #663ab736
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #86f9f8a4
 @asked_last
 def last_day(f) -> pd.Series:
     "The last day of the term as it stands: after the last change, else as registered, else as printed; missing where both differ."
@@ -224,12 +225,13 @@ def release(f) -> pd.DataFrame:
     "The day of release and its way; `inside` where a register still holds the person."
     def of(terms, stays, case, kind, judged):
         own = own_terms(terms, case) if kind == "sentence" else (terms or [])
+        if terms is None: return None, None, None
         if own: return own[-1]["released"], own[-1]["release_kind"], own[-1]["released"] is None and own[-1]["release_kind"] is None
         last = [s for s in stays or [] if s["from"] and judged and (s["to"] is None or day(s["to"]) >= judged)]
         if not last: return None, None, None
         return day(last[-1]["to"]), last[-1]["reason"], last[-1]["to"] is None and last[-1]["reason"] is None
     found = [of(*x) for x in zip(to_lists(f.served_terms), to_lists(f.centre_stays), map(plain, f.case_no), map(plain, f.subject_kind), map(plain, f.announce_date), strict=True)]
-    return pd.DataFrame({"day": pd.Series([x for x, _, _ in found], index=f.index, dtype=DATE), "how": pd.Series([x for _, x, _ in found], index=f.index, dtype="string[pyarrow]"), "inside": pd.Series([x for _, _, x in found], index=f.index, dtype="bool[pyarrow]")})
+    return pd.DataFrame({"day": pd.Series([x for x, _, _ in found], index=f.index, dtype=DATE), "how": pd.Series([x for _, x, _ in found], index=f.index, dtype=STRING), "inside": pd.Series([x for _, _, x in found], index=f.index, dtype=BOOL)})
 
 ENDED = ("term_end", "released")
 
@@ -286,13 +288,17 @@ def on_parole_or_dead(f, law):
     "Left prison on parole or by death. 假释或者死亡离监。"
     return by_row(f, lambda t, case: None if t is None else left_prison(t, case)[1] in ("parole", "death"), "served_terms", "case_no")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #411e2ba7
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #a18821cb
+def docs_late_shown(f, law): return docs_late(f, law)
+def days_kept_shown(f, law): return days_kept(f, law)
+def days_off_end_shown(f, law): return days_off_end(f, law)
+
 _EFFECT = ("protest_days_judgment",)
 _SHOW = ("effective_date", "centre_stays", "served_terms")
 
 RULES = (
     Rule(documents_late, id="EXEC_R08", title=Text("Execution documents late", "交付执行文书超期"), severity=docs_severity, needs=("is_handed", "principal_penalty"), applies=to_be_executed, exclusions=(remitted, already_over), instrument="correction_notice",
-         choices=("register_lag_days", "serious_days"), reads=("exec_docs_days", *_EFFECT), margin=docs_late, margin_unit=DAYS, shows=("exec_notice_date", "receive_date", *_SHOW), complete=("sentence_deliveries",)),
+         choices=("register_lag_days", "serious_days"), reads=("exec_docs_days", *_EFFECT), margin=docs_late_shown, margin_unit=DAYS, shows=("exec_notice_date", "receive_date", *_SHOW), complete=("sentence_deliveries",)),
     Rule(not_sent, id="EXEC_R09", title=Text("Not sent to prison within a month", "未按期送交监狱"), severity=prison_severity, needs=("receive_date", "served_terms"), applies=for_prison, exclusions=(refused, is_outside, later_sentence, died_by), instrument="correction_notice",
          choices=("register_lag_days", "very_late_days"), reads=("deliver_to_prison_months", "stay_in_centre_remaining_max_months"), margin=days_to_prison, margin_unit=DAYS, shows=("deliver_to_prison_date", "prison_refuse_date", "refuse_reason", "term_end_printed", *_SHOW), complete=("prison_terms",)),
     Rule(kept_in_centre, id="EXEC_R10", title=Text("Kept in the detention centre with more than three months left", "余刑三个月以上留所服刑"), severity=3, needs=("centre_stays", "served_terms"), applies=fixed_term, exclusions=(juvenile, later_sentence), instrument="correction_notice",
@@ -300,9 +306,9 @@ RULES = (
     Rule(never_committed, id="EXEC_R11", title=Text("Real term never committed", "判处实刑未执行刑罚、未收监"), severity=4, needs=("centre_stays", "served_terms", "outside"), applies=real, exclusions=(already_served, died_by, later_sentence), instrument="correction_notice",
          choices=("uncommitted_days", "remainder_days"), reads=("offset_fixed", "offset_detention", "offset_residence_fixed", "offset_retention_fixed", *_EFFECT), margin=days_free, margin_unit=DAYS, shows=("effective_date", "is_in_custody_at_judgment", "measures", "charges", "term_years", "term_months"), complete=("custody_stays", "prison_terms", "temporary_outside_executions")),
     Rule(not_released, id="EXEC_R12", title=Text("Not released at once", "应当立即释放未释放"), severity=4, needs=("centre_stays", "announce_date", "verdict"), applies=to_be_freed, exclusions=(held_for_other,), instrument="correction_notice",
-         choices=("release_slack_days",), reads=("release_after_announce",), margin=days_kept, margin_unit=DAYS, shows=("principal_penalty", "is_suspended", "measures", "admin_stays"), complete=("custody_stays",)),
+         choices=("release_slack_days",), reads=("release_after_announce",), margin=days_kept_shown, margin_unit=DAYS, shows=("principal_penalty", "is_suspended", "measures", "admin_stays"), complete=("custody_stays",)),
     Rule(released_off, id="EXEC_R13", title=Text("Released early or late at the end of the term", "未按期释放"), severity=release_severity, needs=("served_terms", "centre_stays", "changes"), applies=ends_by_time, exclusions=(paroled, combined_since, died_by), instrument="correction_notice",
-         choices=("release_day_tolerance",), margin=days_off_end, margin_unit=DAYS, shows=("term_end_printed", "outside"), complete=("sentence_changes", "temporary_outside_executions")),
+         choices=("release_day_tolerance",), margin=days_off_end_shown, margin_unit=DAYS, shows=("term_end_printed", "outside"), complete=("sentence_changes", "temporary_outside_executions")),
     Rule(rights_not_handed, id="EXEC_R46", title=Text("Political-rights sentence never handed over", "剥夺政治权利未移交、未登记"), severity=2, needs=("served_terms", "deprivation_years"), applies=released_with_rights_lost, exclusions=(on_parole_or_dead, died_by), instrument="correction_notice", tier=2,
          choices=("rights_register_days", "rights_slack_days"), shows=("rights_start_date", "rights_end_date", "principal_penalty"), complete=("political_rights_deprivations",)),
 )

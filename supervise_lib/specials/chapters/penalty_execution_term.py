@@ -4,19 +4,19 @@
 
 # %% auto #0
 __all__ = ['DATE', 'INT', 'DAYS', 'ONE', 'test_any', 'REAL', 'OUTSIDE_PRISON', 'FOR_LIFE', 'RULES', 'column', 'plain', 'day',
-           'by_row', 'any3', 'effective', 'real', 'counted', 'months_of', 'parts', 'today', 'act_from', 'spans_of',
-           'same_act', 'account', 'checked', 'off', 'nearest', 'changed', 'registered', 'end_off', 'worst', 'slack',
-           'end_wrong', 'other_judgment', 'escaped', 'end_severity', 'days_held', 'gap_of', 'deduction_wrong',
-           'says_deduction', 'days_deducted_off', 'near_end_severity', 'forgotten', 'admin_forgotten', 'had_admin',
-           'measure_forgotten', 'had_measure', 'file_of', 'corrected', 'correction_off', 'correction_dates_wrong',
-           'under_probation', 'correction_days', 'correction_severity', 'singles', 'total_range', 'total_wrong',
-           'several', 'with_earlier', 'total_severity', 'years_of', 'left_prison', 'rights_wrong', 'about_rights',
-           'rights_severity']
+           'by_row', 'any3', 'effective', 'real', 'counted', 'months_of', 'filled', 'parts', 'today', 'act_from',
+           'spans_of', 'same_act', 'account', 'checked', 'off', 'nearest', 'changed', 'registered', 'end_off', 'worst',
+           'slack', 'end_wrong', 'other_judgment', 'escaped', 'end_severity', 'closed', 'days_held', 'gap_of',
+           'deduction_wrong', 'says_deduction', 'days_deducted_off', 'near_end_severity', 'forgotten',
+           'admin_forgotten', 'had_admin', 'measure_forgotten', 'had_measure', 'file_of', 'corrected', 'correction_off',
+           'correction_dates_wrong', 'under_probation', 'correction_days', 'correction_severity', 'singles',
+           'total_range', 'total_wrong', 'several', 'with_earlier', 'total_severity', 'years_of', 'left_prison',
+           'rights_wrong', 'about_rights', 'rights_severity']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #54952ac7
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #64354974
 import datetime as dt
 import pandas as pd, pyarrow as pa
-from ...law.calendar import days_between, effective_date, last_appeal_day
+from ...law.calendar import days_between, effective_date
 from ...law.penalties import combine_terms
 from ...law.sentences import check_dates, deducted_days, probation_end, sentence_end
 from ...model.lists import asked_last, to_lists
@@ -44,7 +44,7 @@ def any3(flags):
 
 test_any = [any3([False, None]), any3([None, True]), any3([])]
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #d16b8eca
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #995ff7ce
 REAL = ("fixed", "detention", "life", "death_reprieve")
 
 @asked_last
@@ -62,18 +62,19 @@ def counted(f):
     "A fixed term or 拘役 that has to be served."
     return (f.verdict == "guilty") & one_of(f.principal_penalty, ("fixed", "detention")) & ~f.is_suspended
 
-def months_of(f): return by_row(f, lambda y, m: None if y is None and m is None else 12 * (y or 0) + (m or 0), "term_years", "term_months", kind=INT)
-def parts(f): return f.term_years.where(f.term_years.notna(), months_of(f) * 0), f.term_months.where(f.term_months.notna(), months_of(f) * 0), f.term_days.fillna(0)
+def months_of(f): return by_row(f, lambda y, m: None if not (y and m) and (y is None or m is None) and not (y or m) else 12 * (y or 0) + (m or 0), "term_years", "term_months", kind=INT)
+def filled(s, other): return s.where(s.notna() | ~(other > 0).fillna(False), 0)
+def parts(f): return filled(f.term_years, f.term_months), filled(f.term_months, f.term_years), f.term_days.fillna(0)
 def today(f, law): return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #b0c9620a
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #1cc1857e
 OUTSIDE_PRISON = ("residence_designated", "retention")
 
 def act_from(charges): return min((c["from"] or c["to"] for c in charges or [] if c["from"] or c["to"]), default=None)
 
 def spans_of(stays, terms, measures, charges, case, kinds=OUTSIDE_PRISON, admin=()):
     "Intervals for law.sentences: stays since the act, the prison, measures of the given kinds, administrative detention of the same act; None where the register is not known."
-    if stays is None or act_from(charges) is None: return None
+    if stays is None or act_from(charges) is None or (kinds and measures is None): return None
     since, out = act_from(charges), []
     out += [(day(s["from"]), day(s["to"]), "detention") for s in stays if s["from"] and (s["to"] is None or day(s["to"]) >= since)]
     out += [(t["admit"], t["released"], "prison") for t in terms or [] if t["admit"] and t["case"] == case and (t["released"] is None or t["released"] >= t["admit"])]
@@ -90,6 +91,7 @@ def same_act(held, charges):
 def account(f, kinds=OUTSIDE_PRISON, admin=False) -> pd.Series:
     "One account of each row's custody."
     def of(stays, terms, measures, charges, held, case):
+        if admin and held is None: return None
         own = [a for a in held or [] if same_act(a, charges) is not False and a["from"] and act_from(charges) and day(a["from"]) >= act_from(charges)] if admin else []
         return spans_of(stays, terms, measures, charges, case, kinds, own)
     rows = zip(*(to_lists(f[c]) for c in ("centre_stays", "served_terms", "measures", "charges", "admin_stays")), [plain(c) for c in f.case_no], strict=True)
@@ -97,7 +99,7 @@ def account(f, kinds=OUTSIDE_PRISON, admin=False) -> pd.Series:
 
 def checked(f, law, end, spans) -> pd.DataFrame:
     "How far an end lies outside the lawful ends under one account; missing where it cannot be told."
-    known = spans.notna() & f.principal_penalty.notna() & end.notna()
+    known = spans.notna() & one_of(f.principal_penalty, ("fixed", "detention")).fillna(False) & end.notna()
     out = pd.DataFrame({"end_off": pd.Series(pd.NA, index=f.index, dtype=INT), "interrupted": pd.Series(pd.NA, index=f.index, dtype=BOOL), "deducted": pd.Series(pd.NA, index=f.index, dtype=INT), "end_latest": pd.Series(pd.NA, index=f.index, dtype=DATE)})
     if not known.any(): return out
     g = f[known]
@@ -107,11 +109,12 @@ def checked(f, law, end, spans) -> pd.DataFrame:
 
 def off(f, law, end, kinds=OUTSIDE_PRISON, admin=False): return checked(f, law, end, account(f, kinds, admin))["end_off"]
 
-def nearest(*columns) -> pd.Series:
-    "Per row the distance nearest to nothing; missing where one is."
-    return column((None if any(pd.isna(v) for v in r) else min(r, key=abs) for r in zip(*columns, strict=True)), columns[0].index, INT)
+def nearest(plain_, with_admin, most) -> pd.Series:
+    "The distance nearest to nothing; where administrative detention is not known, missing if the longest possible one might explain it."
+    def of(a, b, n): return a if a == 0 or b is None and a is not None and n is not None and not -n <= a < 0 else None if a is None or b is None else min(a, b, key=abs)
+    return column((of(*map(plain, r)) for r in zip(plain_, with_admin, most, strict=True)), plain_.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #d2fb8fc5
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #28765b27
 def changed(f): return by_row(f, lambda c: None if c is None else any(x["ruling"] for x in c), "changes")
 
 def registered(f) -> pd.Series:
@@ -122,7 +125,8 @@ def registered(f) -> pd.Series:
 @asked_last
 def end_off(f, law) -> pd.DataFrame:
     "Days by which the printed and the registered end lie outside every reading; administrative detention may count or not."
-    best = lambda end: nearest(off(f, law, end), off(f, law, end, admin=True))
+    most = law.on("apl_detention_combined_max_days", f.announce_date)
+    best = lambda end: nearest(off(f, law, end), off(f, law, end, admin=True), most)
     whole = checked(f, law, f.term_end_printed, account(f))
     return pd.DataFrame({"printed": best(f.term_end_printed), "registered": best(registered(f)), "interrupted": whole["interrupted"], "latest": whole["end_latest"]})
 
@@ -166,16 +170,20 @@ def end_severity(f, law, choice):
         return 1 if broken and abs(d) <= 2 else 3 if abs(d) >= choice.large_error_days else 2
     return by_row(f, of, worst(f, law), end_off(f, law)["latest"], "centre_stays", "served_terms", end_off(f, law)["interrupted"], kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #88bfa1fa
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #57ce2797
+def closed(spans, as_of):
+    "The same intervals, running ones cut at a day."
+    return spans.map(lambda s: s if s is None or not isinstance(s, list) else [(a, b or max(a, as_of), k) for a, b, k in s])
+
 @asked_last
 def days_held(f, law) -> list[pd.Series]:
     "Days that count, by three readings: before the last stay, up to the judgment, up to effect."
-    spans = account(f)
-    known = spans.notna()
+    spans = closed(account(f), law.as_of)
+    known = spans.notna() & one_of(f.principal_penalty, ("fixed", "detention")).fillna(False)
     def upto(before): return deducted_days(spans[known], f.principal_penalty[known], f.announce_date[known], before=before[known], law=law).reindex(f.index).astype(pd.ArrowDtype(pa.float64()))
     if not known.any(): return [pd.Series(pd.NA, index=f.index, dtype=pd.ArrowDtype(pa.float64()))] * 3
     next_ = lambda d: by_row(f, lambda x: x + ONE if x else None, d, kind=DATE)
-    last = checked(f, law, f.term_end_printed, spans)["deducted"]
+    last = checked(f, law, f.term_end_printed, account(f))["deducted"]
     return [last.astype(pd.ArrowDtype(pa.float64())), upto(next_(f.announce_date)), upto(next_(effective(f, law)))]
 
 def gap_of(printed, *held):
@@ -190,7 +198,7 @@ def deduction_wrong(f, law, choice):
         if never is True and judged is not None and judged >= 1: return True
         if printed is None: return False if never is True and judged is not None else None
         gap = gap_of(printed, last, judged, effect)
-        return None if gap is None else gap > choice.deduction_slack_days
+        return None if gap is None or (last is None and gap > choice.deduction_slack_days) else gap > choice.deduction_slack_days
     return by_row(f, of, "offset_days_printed", "is_never_in_custody", *held)
 
 def says_deduction(f):
@@ -236,7 +244,7 @@ def had_measure(f):
         return None if m is None or since is None or judged is None else any(x["kind"] in OUTSIDE_PRISON and x["from"] and since <= day(x["from"]) <= judged for x in m)
     return counted(f) & by_row(f, of, "measures", "charges", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #e10556cd
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #882cb902
 def file_of(files, case, kinds=("suspended", "control")):
     "The first file of community correction about this sentence."
     own = [c for c in files or [] if c["kind"] in kinds and c["case"] == case]
@@ -249,9 +257,8 @@ def correction_off(f, law) -> pd.DataFrame:
     "Days between the recorded and the lawful start and end of probation or control."
     law.on("probation_start", f.announce_date); law.on("probation_deduct_custody", f.announce_date)
     start, end, eff = corrected(f, "from"), corrected(f, "to"), effective(f, law)
-    zero = lambda s, other: s.where(s.notna() | other.isna(), 0)
-    last = probation_end(eff, zero(f.probation_years, f.probation_months), zero(f.probation_months, f.probation_years))
-    spans = account(f, kinds=())
+    last = probation_end(eff, filled(f.probation_years, f.probation_months), filled(f.probation_months, f.probation_years))
+    spans = closed(account(f, kinds=()), law.as_of)
     known = spans.notna() & (f.principal_penalty == "control").fillna(False)
     off_days = pd.Series(pd.NA, index=f.index, dtype=INT)
     if known.any(): off_days = deducted_days(spans[known], f.principal_penalty[known], f.announce_date[known], before=start[known], law=law).round().astype(INT).reindex(f.index).astype(INT)
@@ -279,12 +286,12 @@ def correction_severity(f, law, choice):
     "S2 up to some days, else S3."
     return by_row(f, lambda n: 2 if n is not None and n <= choice.small_error_days else 3, correction_days(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #df8cc5de
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #afec0996
 def singles(charges, penalty):
     "Months of the single terms of one penalty; None where one is missing."
     if charges is None or any(c["penalty"] is None for c in charges): return None
     own = [c for c in charges if c["penalty"] == penalty]
-    if not own or any(c["years"] is None and c["months"] is None for c in own): return None
+    if not own or any(not (c["years"] or c["months"]) for c in own): return None
     return [12 * (c["years"] or 0) + (c["months"] or 0) for c in own]
 
 @asked_last
@@ -299,14 +306,15 @@ def total_range(f, law) -> pd.DataFrame:
 
 def total_wrong(f, law, choice):
     "The total is below the longest single term or above the sum or the cap, or the fines were not added up. 决定执行的刑期超出数罪并罚幅度，或者罚金未相加。"
-    r, absorbed = total_range(f, law), law.on("fixed_absorbs_detention", f.announce_date)
+    r = total_range(f, law)
+    law.on("fixed_absorbs_detention", f.announce_date)
     fines = law.on("fines_add", f.announce_date)
     def of(total, low, high, charges, fine, add, all_):
         term = None if total is None or low is None or high is None else not low <= total <= high
         single = [c["fine"] for c in charges or []]
         money = False if not add or all_ == "all" or not any(single) else None if any(v is None for v in single) or fine is None else abs(sum(single) - fine) >= 1
         return any3([term, money])
-    return by_row(f, of, months_of(f), r["min"], r["max"], "charges", "fine_yuan", fines, "confiscation_kind").where(absorbed.notna() | (f.announce_date < law.value("fixed_absorbs_detention").history[0].since).fillna(False), pd.NA)
+    return by_row(f, of, months_of(f), r["min"], r["max"], "charges", "fine_yuan", fines, "confiscation_kind")
 
 def several(f):
     "A term for more than one crime."
@@ -356,14 +364,14 @@ def rights_severity(f, law, choice):
     "S3 where the lifelong deprivation is missing, else S2."
     return by_row(f, lambda p: 3 if p in FOR_LIFE else 2, "principal_penalty", kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #880349ff
-_CUSTODY = ("offset_fixed", "offset_detention", "offset_control", "offset_residence_fixed", "offset_residence_control", "offset_retention_fixed", "offset_retention_control")
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #70c675c2
+_CUSTODY = ("offset_fixed", "offset_detention", "offset_residence_fixed", "offset_retention_fixed")
 _TERM = ("principal_penalty", "announce_date", "term_end_printed", "centre_stays", "charges")
 _HELD = ("term_start_printed", "term_years", "term_months", "measures", "served_terms")
 
 RULES = (
     Rule(end_wrong, id="EXEC_R01", title=Text("Printed or registered end date wrong", "刑期计算错误"), severity=end_severity, needs=_TERM, applies=counted, exclusions=(other_judgment, escaped), instrument="correction_opinion",
-         choices=("term_tolerance_days_old", "term_tolerance_days_continuous", "term_tolerance_days_interrupted", "near_release_days", "large_error_days"), reads=("term_counting_rule", *_CUSTODY, "apl_offset"), margin=worst, margin_unit=DAYS,
+         choices=("term_tolerance_days_old", "term_tolerance_days_continuous", "term_tolerance_days_interrupted", "near_release_days", "large_error_days"), reads=("term_counting_rule", *_CUSTODY, "apl_offset", "apl_detention_combined_max_days"), margin=worst, margin_unit=DAYS,
          shows=(*_HELD, "admin_stays", "changes", "commit_date"), complete=("custody_stays",)),
     Rule(deduction_wrong, id="EXEC_R02", title=Text("Custody not deducted or deducted twice", "先行羁押折抵错误"), severity=near_end_severity, needs=("principal_penalty", "announce_date", "centre_stays", "charges"), applies=says_deduction,
          exclusions=(other_judgment,), instrument="correction_opinion", choices=("deduction_slack_days", "near_release_days"), reads=(*_CUSTODY, "protest_days_judgment"), margin=days_deducted_off, margin_unit=DAYS, shows=("offset_days_printed", "is_never_in_custody", *_HELD), complete=("custody_stays",)),
