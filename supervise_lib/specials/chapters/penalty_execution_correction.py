@@ -11,7 +11,8 @@ __all__ = ['STRONGER', 'RULES', 'probation_or_control', 'days_due', 'net_due', '
            'on_roll', 'roll_severity', 'rung', 'not_taken_in', 'ladder_not_followed', 'sanctioned', 'proposal_refused',
            'days_late_shown', 'days_off_shown']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #99e34277
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #feba52ac
+import pandas as pd
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
 from ...model.lists import asked_last
 from ...model.rules import Rule
