@@ -202,17 +202,17 @@ def ended_severity(f, law, choice):
     "S3 early, or late by more than a week; else S2."
     return by_row(f, lambda n: 2 if n is not None and 0 <= n <= choice.late_end_days else 3, days_off(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #56edb129
-def died_on(died): return max((d["date"] for d in died or [] if d["date"]), default=None)
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #89ef5d48
+def died_on(died, which=max): return which((d["date"] for d in died or [] if d["date"]), default=None)
 
 def on_roll(f, law, choice):
     "Dead, and the correction file is still open or shows later check-ins. 已死亡仍在册，或者死亡后仍有签到记录。"
     def of(all_, case, died, as_of):
         if all_ is None or died is None: return None
-        death = died_on(died)
-        if death is None: return False if not died else None
-        own = files(all_, case)
-        return any(c["last_checkin"] and c["last_checkin"] > death for c in own) or (as_of >= death + ONE * choice.death_lag_days and any(not ended(c) and c["from"] and c["from"] <= death for c in own))
+        if not died: return False
+        def by(death): return death and (any(c["last_checkin"] and c["last_checkin"] > death for c in own) or (as_of >= death + ONE * choice.death_lag_days and any(not ended(c) and c["from"] and c["from"] <= death for c in own)))
+        own, first, last = files(all_, case), died_on(died, min), died_on(died)
+        return by(last) if by(first) == by(last) else None    # the sources may name different days
     return by_row(f, of, "corrections", "case_no", "died", today(f, law))
 
 def roll_severity(f, law):

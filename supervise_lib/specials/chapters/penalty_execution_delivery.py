@@ -145,7 +145,7 @@ def juvenile(f, law):
     age = age_criminal(f.birth_date, f.announce_date)
     return age < law.on("minor_age", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #aa27530a
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #cae4cbf8
 @asked_last
 def fully_served(f, law) -> pd.Series:
     "Did custody cover the term by the time the judgment took effect?"
@@ -161,12 +161,13 @@ def fully_served(f, law) -> pd.Series:
 
 def never_committed(f, law, choice):
     "A term that has to be served, and nobody has taken the person in since the judgment took effect. 判处实刑，生效后至今未收监执行。"
-    def of(eff, stays, terms, out, known, as_of, case):
+    def of(eff, stays, terms, out, known, as_of, case, announced):
+        if own_terms(terms, case) or out or any(s["basis"] == "execute" or s["stage"] == "serving" for s in after_effect(stays, announced)) if announced else False: return False
         if eff is None: return None
-        if after_effect(stays, eff) or own_terms(terms, case) or out: return False
+        if after_effect(stays, eff): return False
         if as_of <= eff + ONE * choice.uncommitted_days: return False
         return None if stays is None or terms is None or out is None or known is None else True
-    return by_row(f, of, effective(f, law), "centre_stays", "served_terms", "outside", heard_of(f), today(f, law), "case_no")
+    return by_row(f, of, effective(f, law), "centre_stays", "served_terms", "outside", heard_of(f), today(f, law), "case_no", "announce_date")
 
 def already_served(f, law, choice):
     "The term was covered by the custody before. 刑期已因先行羁押折抵完毕。"
@@ -268,7 +269,7 @@ def release_severity(f, law):
     "S4 late, S3 early."
     return by_row(f, lambda n: 3 if n is not None and n < 0 else 4, days_off_end(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #6a2f3892
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #5dd06776
 def rights_not_handed(f, law, choice):
     "After the release nobody has registered the deprivation of political rights, or it ends on the wrong day. 刑满释放后剥夺政治权利未移交登记，或者止日错误。"
     end = sentence_end(f.rights_start_date, by_row(f, years_of, "deprivation_years", kind=INT))
@@ -281,7 +282,9 @@ def rights_not_handed(f, law, choice):
 
 def released_with_rights_lost(f):
     "Released from prison with some years of deprivation still to run."
-    def of(told, terms, case, start): return None if terms is None or told is None else bool(years_of(told)) and (bool(start) or left_prison(terms, case)[0] is not None)
+    def of(told, terms, case, start):
+        if terms is None: return None
+        return False if not start and left_prison(terms, case)[0] is None else None if told is None else bool(years_of(told))
     return (f.verdict == "guilty") & by_row(f, of, "deprivation_years", "served_terms", "case_no", "rights_start_date")
 
 def on_parole_or_dead(f, law):

@@ -67,15 +67,15 @@ def filled(s, other): return s.where(s.notna() | ~(other > 0).fillna(False), 0)
 def parts(f): return filled(f.term_years, f.term_months), filled(f.term_months, f.term_years), f.term_days.fillna(0)
 def today(f, law): return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #1cc1857e
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #575a69ea
 OUTSIDE_PRISON = ("residence_designated", "retention")
 
 def act_from(charges): return min((c["from"] or c["to"] for c in charges or [] if c["from"] or c["to"]), default=None)
 
 def spans_of(stays, terms, measures, charges, case, kinds=OUTSIDE_PRISON, admin=()):
     "Intervals for law.sentences: stays since the act, the prison, measures of the given kinds, administrative detention of the same act; None where the register is not known."
-    if stays is None or act_from(charges) is None or (kinds and measures is None): return None
-    since, out = act_from(charges), []
+    if stays is None or charges is None or (kinds and measures is None): return None
+    since, out = act_from(charges) or dt.date.min, []    # where the act has no day a fit is a fit, but a misfit proves nothing
     out += [(day(s["from"]), day(s["to"]), "detention") for s in stays if s["from"] and (s["to"] is None or day(s["to"]) >= since)]
     out += [(t["admit"], t["released"], "prison") for t in terms or [] if t["admit"] and t["case"] == case and (t["released"] is None or t["released"] >= t["admit"])]
     out += [(day(m["from"]), day(m["to"]), m["kind"]) for m in measures or [] if m["kind"] in kinds and m["from"] and day(m["from"]) >= since]
@@ -114,7 +114,7 @@ def nearest(plain_, with_admin, most) -> pd.Series:
     def of(a, b, n): return a if a == 0 or b is None and a is not None and n is not None and not -n <= a < 0 else None if a is None or b is None else min(a, b, key=abs)
     return column((of(*map(plain, r)) for r in zip(plain_, with_admin, most, strict=True)), plain_.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #28765b27
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #2c46b1ca
 def changed(f): return by_row(f, lambda c: None if c is None else any(x["ruling"] for x in c), "changes")
 
 def registered(f) -> pd.Series:
@@ -142,12 +142,12 @@ def slack(f, law, choice) -> pd.Series:
 
 def end_wrong(f, law, choice):
     "The printed or registered end of the term lies outside all lawful readings, or both differ. 判决书载明或者监狱登记的刑期终止日与依法计算的结果不符，或者两者不一致。"
-    def of(distance, open_, printed, other, stays):
+    def of(distance, open_, printed, other, stays, charges):
         if printed is not None and other is not None and abs((printed - other).days) > open_: return True
         if distance is None: return None
         if distance == 0: return False
-        return None if not stays or abs(distance) <= open_ else True
-    return by_row(f, of, worst(f, law), slack(f, law, choice), "term_end_printed", registered(f), "centre_stays")
+        return None if not stays or abs(distance) <= open_ or act_from(charges) is None else True
+    return by_row(f, of, worst(f, law), slack(f, law, choice), "term_end_printed", registered(f), "centre_stays", "charges")
 
 def other_judgment(f, law):
     "Another judgment of the person may have used the same custody or combined the terms. 本人另有判决，羁押日数或者刑期可能已并入他案。"
@@ -170,7 +170,7 @@ def end_severity(f, law, choice):
         return 1 if broken and abs(d) <= 2 else 3 if abs(d) >= choice.large_error_days else 2
     return by_row(f, of, worst(f, law), end_off(f, law)["latest"], "centre_stays", "served_terms", end_off(f, law)["interrupted"], kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #57ce2797
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #5591c231
 def closed(spans, as_of):
     "The same intervals, running ones cut at a day."
     return spans.map(lambda s: s if s is None or not isinstance(s, list) else [(a, b or max(a, as_of), k) for a, b, k in s])
@@ -194,12 +194,12 @@ def gap_of(printed, *held):
 def deduction_wrong(f, law, choice):
     "The days deducted differ from the custody recorded, or the file says never in custody although there was. 折抵日数与羁押记录不符，或者记载判前未羁押而实际有羁押。"
     held = days_held(f, law)
-    def of(printed, never, last, judged, effect):
-        if never is True and judged is not None and judged >= 1: return True
+    def of(printed, never, last, judged, effect, charges):
+        if never is True and judged is not None and judged >= 1: return True if act_from(charges) else None
         if printed is None: return False if never is True and judged is not None else None
         gap = gap_of(printed, last, judged, effect)
-        return None if gap is None or (last is None and gap > choice.deduction_slack_days) else gap > choice.deduction_slack_days
-    return by_row(f, of, "offset_days_printed", "is_never_in_custody", *held)
+        return None if gap is None or ((last is None or act_from(charges) is None) and gap > choice.deduction_slack_days) else gap > choice.deduction_slack_days
+    return by_row(f, of, "offset_days_printed", "is_never_in_custody", *held, "charges")
 
 def says_deduction(f):
     "A term of which the number of deducted days is told, or of which is said that there was no custody."
@@ -212,7 +212,7 @@ def near_end_severity(f, law, choice):
     "S4 where the end is near or past, else S3."
     return by_row(f, lambda e: 4 if e and abs((e - law.as_of).days) <= choice.near_release_days else 3, "term_end_printed", kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #e222632b
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #51e4973d
 def forgotten(without, counted_in, open_):
     "Does the end follow only if the days are left out?"
     if without is None or counted_in is None: return None
@@ -230,6 +230,7 @@ def had_admin(f):
     "A term after an administrative detention since the act."
     def of(held, charges, judged):
         since = act_from(charges)
+        if held == []: return False
         return None if held is None or since is None or judged is None else any(a["from"] and since <= day(a["from"]) <= judged for a in held)
     return counted(f) & by_row(f, of, "admin_stays", "charges", "announce_date")
 
@@ -241,6 +242,7 @@ def had_measure(f):
     "A term after designated residence or retention since the act."
     def of(m, charges, judged):
         since = act_from(charges)
+        if m is not None and not any(x["kind"] in OUTSIDE_PRISON for x in m): return False
         return None if m is None or since is None or judged is None else any(x["kind"] in OUTSIDE_PRISON and x["from"] and since <= day(x["from"]) <= judged for x in m)
     return counted(f) & by_row(f, of, "measures", "charges", "announce_date")
 
