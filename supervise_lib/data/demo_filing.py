@@ -6,11 +6,11 @@
 __all__ = ['SPECIAL', 'KEY', 'REPLACES', 'CASE_RULES', 'REPORT_RULES', 'TABLES', 'SOBER', 'CAREFUL', 'TOBACCO', 'V', 'L', 'U',
            'TURNS', 'EACH', 'CHAIN', 'at', 'report_of', 'Matter', 'ordinary', 'chain_names', 'tell']
 
-# %% ../../notebooks/data/demo_filing.ipynb #8cc86ea7
+# %% ../../notebooks/data/demo_filing.ipynb #9e4ab113
 import datetime as dt
 from .demo_cases import DAY
 from .demo_dirt import _id
-from .demo_world import Dice, figures, someone
+from .demo_world import Dice, someone
 
 # %% ../../notebooks/data/demo_filing.ipynb #325d67c1
 SPECIAL, KEY, REPLACES = "case_filing", ("matter_id",), ("legal_documents",)
@@ -192,7 +192,7 @@ TURNS = [
 ]
 EACH, CHAIN = 10, ("cyberhelp", "concealment")    # stories of each turn at scale 1; charges of a chain of crimes
 
-# %% ../../notebooks/data/demo_filing.ipynb #9e78c19d
+# %% ../../notebooks/data/demo_filing.ipynb #e25046f4
 def ordinary(m, i):
     "A penalty, test, brawl or referral in which nothing is wrong; its number and the rules that find nothing."
     kind = i % 4
@@ -203,7 +203,7 @@ def ordinary(m, i):
 
 def chain_names(world, out, scale):
     "Some judgments of a chain of crimes name one more person, known or not; as truths."
-    rows, named = [], {V: None, L: None, U: None}
+    rows = []
     fit = [c for c in world.cases if c.judged and not c.turn and not c.hide and c.defendants[0].crimes[0].charge in CHAIN]
     known = [c.defendants[0].person.name for c in world.cases if c.judged and c.defendants[0].verdict == "guilty" and not c.hide and _id(c.defendants[0])]
     turn = {c.nos["case"]: (V, L, U)[i % 3] for i, c in enumerate(fit[:max(6, round(30 * scale))])}

@@ -316,7 +316,7 @@ def agency_answered(f, law):
     "The agency answered, and may have had a reason not to punish. 行政机关已反馈，可能有不予处罚的理由。"
     return column((None if x is not False else False for (x,) in rows(f, "has_feedback")), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #c7ac4b02
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #16b2972c
 WITHDRAW, SUSPECTS = dict(instrument="explain_filing", late_instrument="notice_to_withdraw"), ("police_case_suspects",)
 RULES = (
     Rule(hanging, id="FILING_R15", title=Text("Hanging case", "刑事挂案"), severity=enterprise_severity, needs=("filing_date", "case_status"), applies=is_case, exclusions=(fugitive, by_event, grave_crime), complete=(*SUSPECTS, "coercive_measures"),
@@ -328,9 +328,10 @@ RULES = (
          reads=(*LIMITATION, *EDGES, *BANDED, *GENERAL), **WITHDRAW),
     Rule(cannot_answer, id="FILING_R18", title=Text("Case open against a dead or irresponsible person", "应撤未撤"), severity=2, needs=("filing_date", "case_status", "suspects"), applies=is_case, exclusions=(identity_weak,), complete=("deaths",), shows=("charge_code", "acts"), reads=AGES,
          choices=("death_grace_days", "act_lag_years", "grave_charges"), **WITHDRAW),
-    Rule(never_handled, id="FILING_R19", title=Text('"Handled separately" but never handled', "另案处理未处理"), severity=separate_severity, needs=("suspects", "judged"), applies=is_case, exclusions=(fugitive_wanted,), complete=("criminal_judgments", "prosecution_reviews", *SUSPECTS),
+    Rule(never_handled, id="FILING_R19", title=Text('"Handled separately" but never handled', "另案处理未处理"), severity=separate_severity, needs=("suspects", "judged"), applies=is_case, exclusions=(fugitive_wanted,), complete=("criminal_judgments", "prosecution_reviews", "persons", *SUSPECTS),
          shows=("named_separately", "is_named_known"), reads=("separate_rules",), choices=("sep_months",), tier=2, instrument="correction_opinion"),
-    Rule(link_missing, id="FILING_R20", title=Text("Missing link in a chain", "上下游漏案漏犯"), severity=2, needs=("is_read",), applies=is_chain, complete=SUSPECTS, shows=("charge_code", "named_separately", "is_named_known"), choices=("chain_min_links",), tier=2, instrument="transfer_police"),
+    Rule(link_missing, id="FILING_R20", title=Text("Missing link in a chain", "上下游漏案漏犯"), severity=2, needs=("is_read",), applies=is_chain, complete=("persons", "criminal_judgments", *SUSPECTS),    # a name is looked for in all three
+         shows=("charge_code", "named_separately", "is_named_known"), choices=("chain_min_links",), tier=2, instrument="transfer_police"),
     Rule(withdrawn_against_facts, id="FILING_R21", title=Text("Withdrawn or terminated contrary to the facts", "不应当撤案而撤案"), severity=3, needs=("case_status", "filing_date"), applies=was_ended, exclusions=(reason_in_text, opinion_followed), complete=("prosecution_reviews",),
          shows=("charge_code", "case_withdraw_reason", "withdraw_text", "offence_amount_yuan", "case_appraisals", "suspects", "judged"), reads=(*AMOUNTS.values(), "crime_injury_min"), tier=2, instrument="correction_notice"),
     Rule(neither_punished, id="FILING_R22", title=Text("Non-prosecution without administrative follow-up", "不刑不罚"), severity=2, needs=("prosecution_decision", "decision_date", "penalties"), applies=is_non_prosecution, exclusions=(punished_before, agency_answered), complete=("administrative_penalties",),

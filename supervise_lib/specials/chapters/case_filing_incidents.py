@@ -16,7 +16,7 @@ from ...model.rules import Rule
 from .case_filing_words import DATE, DAYS, INT, about, after, atleast, both, cells, column, either, graver, kind_of, latest_grade, negate, rows, same_kind, says, value
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #0cdb3993
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #1e83ac4f
 FILE_ORDER, NOTICE = dict(instrument="explain_non_filing"), dict(instrument="correction_notice")
 REVIEW = ("file_review_days", "file_review_check_days", "file_review_major_days", "file_review_econ_max")
 
@@ -44,7 +44,8 @@ def late_decision(f, law):
         if not has: return None if at <= check else True
         if until is None or at <= until: return None if until is None else False if until <= major else None if until <= longest else at > longest or None
         return True
-    return column((late(*x) for x in zip(*zip(*rows(f, "incident_decision", "decision_date", "has_extension", "review_extend_to")), due_days(f, law, REVIEW, "accept_date"))) if len(f) else [], f)
+    told = rows(f, "incident_decision", "decision_date", "has_extension", "review_extend_to")
+    return column((late(*x, due) for x, due in zip(told, due_days(f, law, REVIEW, "accept_date"), strict=True)), f)
 
 @about("incident")
 def appraisal_pending(f, law):

@@ -11,12 +11,11 @@ __all__ = ['LIMITS', 'SPECIAL_THEFT', 'UNHURT', 'FACTS', 'ORGANISER', 'POLICE', 
            'organised_gambling', 'fees_of_a_parlour', 'repeated_kind', 'punished_again', 'by_agency', 'refer_by',
            'not_referred', 'police_has_it', 'below_after_deduction', 'days_unreferred']
 
-# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #26da46a2
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #fdf9e684
 import datetime as dt
-import pandas as pd
 from ...law.calendar import age_criminal, anniversary, days_between, period_days_civil
 from ...model.rules import Rule
-from .case_filing_words import (CHARGES, DATE, DAYS, INT, about, after, atleast, both, cells, column, either, graver, kind_of, latest_grade, negate, rows, same_kind, says, value, years_after)
+from .case_filing_words import (DATE, DAYS, INT, about, after, atleast, both, cells, column, either, graver, kind_of, latest_grade, negate, rows, same_kind, says, value, years_after)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #94f96d79
