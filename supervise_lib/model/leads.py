@@ -63,7 +63,7 @@ def values_used(special: Special, rule, row) -> list[dict]:
     def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c)) for lang in ("en", "zh")}
     return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": words(c, v)} for c in seen]
 
-# %% ../../notebooks/model/leads.ipynb #2145a8da
+# %% ../../notebooks/model/leads.ipynb #24663b72
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
@@ -71,7 +71,23 @@ PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"),
          "crimes": Text("crimes", "罪行"), "person": Text("person", "人员"), "role": Text("role", "作用"), "codes": Text("charges", "罪名"), "accepted": Text("circumstances", "情节"), "basis": Text("basis", "依据"), "reason": Text("reason", "原因"),
          "same_case": Text("this case", "本案"), "complete": Text("fully told", "完整"), "grams": Text("grams", "克"), "drug_kind": Text("drug", "毒品"), "injury": Text("injury", "损伤程度"),
          "organ": Text("by", "决定机关"), "end_kind": Text("ended by", "结束方式"), "planned": Text("planned to", "期限至"), "station": Text("unit", "执行单位"), "facility": Text("at", "场所"), "case": Text("police case", "案件编号"),
-         "request": Text("requested", "提请"), "approve": Text("approved", "批准"), "no": Text("number", "文号"), "name": Text("for", "案由"), "act": Text("act on", "行为日")}
+         "request": Text("requested", "提请"), "approve": Text("approved", "批准"), "no": Text("number", "文号"), "name": Text("for", "案由"), "act": Text("act on", "行为日"),
+         "withdrawn": Text("withdrawn", "撤回"), "second": Text("second instance", "二审案号"), "announced": Text("announced", "宣判"),
+         "act_from": Text("acts from", "行为起"), "act_to": Text("acts to", "行为止"), "ordered": Text("days ordered", "决定天数"),
+         "docs": Text("documents received", "收到文书"), "reported": Text("reported", "报到"), "ended": Text("ended", "终止"),
+         "place": Text("place of execution", "执行地"), "region": Text("region", "地区"), "last_event": Text("last event", "最近事件"),
+         "last_checkin": Text("last check-in", "最近签到"), "fact": Text("breach on", "违规日"), "result": Text("result", "结果"),
+         "result_date": Text("decided", "结果日"), "prisoner": Text("prisoner", "罪犯编号"), "admit": Text("admitted", "收监"), "classes": Text("class", "类别"),
+         "balance": Text("account", "账户余额"), "propose": Text("proposed", "报请"), "merit": Text("merit", "事由"), "ruling": Text("ruled", "裁定"),
+         "served": Text("served", "送达"), "copy": Text("copied to the procuratorate", "抄送检察院"), "hearing": Text("hearing", "开庭"),
+         "public_from": Text("public from", "公示起"), "public_to": Text("public to", "公示止"), "ground": Text("ground", "事由"), "decided": Text("decided", "决定"),
+         "hospital": Text("hospital", "医院"), "designated": Text("hospital designated", "指定医院"), "diagnosed": Text("diagnosed", "诊断"),
+         "born": Text("child born", "子女出生"), "recommit_decided": Text("recommitment decided", "决定收监"), "recommitted": Text("recommitted", "收监"),
+         "status": Text("status", "状态"), "yuan": Text("yuan", "金额"), "paid": Text("paid", "缴付"), "refunded": Text("refunded", "退还"),
+         "forfeited": Text("forfeited", "没收"), "moved": Text("moved", "移送"), "month": Text("month", "月份"), "adjust": Text("of it raised", "其中调增"),
+         "returned": Text("returned", "退回"), "stage": Text("stage", "阶段"), "source": Text("source", "来源"), "filed": Text("filed", "立案"),
+         "closed": Text("closed", "结案"), "how": Text("closed by", "结案方式"), "received": Text("received", "到位"), "treasury": Text("to the treasury", "上缴国库"),
+         "performed": Text("performed", "履行完毕"), "remission": Text("remission", "减免裁定")}
 TERM = {"years": Text(" years ", "年"), "months": Text(" months ", "个月"), "days": Text(" days ", "日")}
 YES, NO, NONE, MISSING = Text("yes", "是"), Text("no", "否"), Text("none", "无"), "—"
 

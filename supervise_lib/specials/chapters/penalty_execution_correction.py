@@ -21,7 +21,7 @@ from .penalty_execution_delivery import after_effect, died_by, heard_of
 from .penalty_execution_term import DATE, DAYS, INT, ONE, any3, by_row, corrected, day, effective, file_of, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #9cafcbbb
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #4d29b808
 def probation_or_control(f):
     "A suspended term or control, to be executed under community correction."
     return (f.verdict == "guilty") & ((f.principal_penalty == "control") | f.is_suspended)
@@ -46,7 +46,9 @@ def held_elsewhere(f, law):
     "In custody for another case when correction should have begun. 应当入矫时因他案在押。"
     return by_row(f, lambda s, e: None if s is None or e is None else bool(after_effect(s, e)), "centre_stays", effective(f, law))
 
-def days_outside(f, law): return days_between(net_due(f, law), today(f, law))
+def days_outside(f, law):
+    "Days since then; missing where there is a file."
+    return by_row(f, lambda files, n: None if files is None or files else n, "corrections", days_between(net_due(f, law), today(f, law)), kind=INT)
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #569c7248
 @asked_last

@@ -145,7 +145,7 @@ def juvenile(f, law):
     age = age_criminal(f.birth_date, f.announce_date)
     return age < law.on("minor_age", f.announce_date)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #cae4cbf8
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #258375ab
 @asked_last
 def fully_served(f, law) -> pd.Series:
     "Did custody cover the term by the time the judgment took effect?"
@@ -174,7 +174,10 @@ def already_served(f, law, choice):
     left = fully_served(f, law)
     return pd.Series([None if x is None else x if isinstance(x, bool) else x <= choice.remainder_days for x in left], index=f.index, dtype=BOOL)
 
-def days_free(f, law, choice): return days_between(effective(f, law), today(f, law)) - choice.uncommitted_days
+def days_free(f, law, choice):
+    "Days since effect beyond those allowed; missing where a register has the person inside."
+    n = days_between(effective(f, law), today(f, law))
+    return by_row(f, lambda d, stays, terms, eff: None if d is None or terms or after_effect(stays, eff) else d - choice.uncommitted_days, n, "centre_stays", "served_terms", effective(f, law), kind=INT)
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #376fa5df
 FREED = ("not_guilty_law", "not_guilty_evidence", "not_responsible", "exempt")
