@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'TRUTH_KEYS', 'BASE', 'RULES', 'PLANTED', 'storytellers', 'truth_keys', 'world', 'listen', 'labels',
-           'truth_of', 'Delivery', 'deliver', 'told_truth', 'truth', 'build_demo', 'score']
+           'truth_of', 'Delivery', 'deliver', 'told_truth', 'truth', 'as_in_lake', 'build_demo', 'score']
 
 # %% ../../notebooks/data/demo.ipynb #ff72c372
 import datetime as dt
@@ -138,13 +138,23 @@ def told_truth(w: World, special: str) -> pd.DataFrame:
     rows = [(special, *r) for r in w.truths[special]]
     return pd.DataFrame(rows, columns=["special", "rule", "region_code", *TRUTH_KEYS[special], "kind", "turn"]).convert_dtypes(dtype_backend="pyarrow")
 
-# %% ../../notebooks/data/demo.ipynb #46373868
+# %% ../../notebooks/data/demo.ipynb #3084e2a7
 def truth(folder: str | Path, special: str = SPECIAL) -> pd.DataFrame:
     "The truth kept beside a delivery, of one special. 读取真值"
     paths = (_truth_file(folder, special), Path(folder) / f"{PLANTED}{special}.parquet")
     found = [pd.read_parquet(p, dtype_backend="pyarrow") for p in paths if p.is_file()]
     if not found: raise FileNotFoundError(f"{paths[0]} is not there; deliver(folder) writes it 缺少真值文件，请先运行 deliver")
-    return pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
+    whole = pd.concat(found, ignore_index=True) if len(found) > 1 else found[0]
+    return whole.assign(**{k: as_in_lake(whole[k]) for k in TRUTH_KEYS.get(special, ()) if k in whole and k.endswith("_id")})
+
+def as_in_lake(keys: pd.Series) -> pd.Series:
+    "Keys in which an identity number stands, with the pseudonym the lake has for it. 主键化名"
+    from supervise_lib.data.identity import pseudonym
+    number = keys.str.extract(r"(\d{17}[\dX])(?!\d)", expand=False)
+    if not number.notna().any(): return keys
+    known = number.dropna().drop_duplicates()
+    names = dict(zip(known, pseudonym(known, keep=False), strict=True))
+    return pd.Series([k if pd.isna(n) else k.replace(n, names[n]) for k, n in zip(keys, number, strict=True)], index=keys.index, dtype=keys.dtype)
 
 PLANTED = "truth_planted_"
 
