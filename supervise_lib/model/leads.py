@@ -63,7 +63,7 @@ def values_used(special: Special, rule, row) -> list[dict]:
     def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c)) for lang in ("en", "zh")}
     return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": words(c, v)} for c in seen]
 
-# %% ../../notebooks/model/leads.ipynb #24663b72
+# %% ../../notebooks/model/leads.ipynb #a345a7f1
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
@@ -96,18 +96,25 @@ def code_words(tables: tuple[str, ...]) -> dict[str, str]:
     "Chinese words for the category codes of some tables."
     return {code: word for t in tables for c in contract(t).columns.values() for code, word in c.values.items()}
 
-def _sources(special: Special, column: str) -> list:
-    "The contract columns behind a column of the frame."
-    if column in special.derived: return [contract(t)[c] for t, c in (s.split(".") for s in special.derived[column].sources)]
-    return [contract(t)[column] for t in special.tables if column in contract(t)]
+def _sources(special: Special, column: str) -> tuple[str, ...]:
+    "The contract columns behind a column of the frame, as table.column."
+    return tuple(special.derived[column].sources) if column in special.derived else _having(special.tables, column)
+
+@cache
+def _having(tables: tuple[str, ...], column: str) -> tuple[str, ...]: return tuple(f"{t}.{column}" for t in tables if column in contract(t).columns)
+
+@cache
+def _coded(sources: tuple[str, ...]) -> tuple:
+    "The columns of those with words for their codes."
+    return tuple(c for c in (contract(t).columns[n] for t, n in (s.split(".") for s in sources)) if c.values)
 
 def own_words(special: Special, column: str) -> dict[str, str]:
     "Words for the codes of one column: the same code means other things in other tables."
-    return {code: word for c in reversed(_sources(special, column)) for code, word in c.values.items()}
+    return {code: word for c in reversed(_coded(_sources(special, column))) for code, word in c.values.items()}
 
 def part_words(special: Special, column: str) -> dict[str, dict[str, str]]:
     "Words by part of a record: `kind` of a measure is its measure_kind, the shortest source column that ends so."
-    coded = sorted((c for c in _sources(special, column) if c.values), key=lambda c: len(c.name))
+    coded = sorted(_coded(_sources(special, column)), key=lambda c: len(c.name))
     return {k: c.values for k in PARTS for c in [next((c for c in coded if c.name == k or c.name.endswith(f"_{k}")), None)] if c}
 
 # %% ../../notebooks/model/leads.ipynb #92d28311

@@ -25,7 +25,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/penalty_execution.ipynb #2533fe7c
+# %% ../../notebooks/specials/penalty_execution.ipynb #b7bffcf4
 @dataclass(frozen=True)
 class Handover(TimeTo):
     "Days from effect to the receipt of the documents; the durations are made from the frame. 生效至文书送达天数"
@@ -36,7 +36,7 @@ def with_durations(frame: pd.DataFrame) -> pd.DataFrame:
     "Sentences to be handed over, with `days_waited` and `was_handed`; one whose documents are not recorded waits until the last day recorded anywhere."
     ask = (frame["effective_date"].notna() & frame["is_handed"].notna() & one_of(frame["principal_penalty"], ("fixed", "detention", "control"))).fillna(False).to_numpy(bool)
     f = frame[ask]
-    last = max((d for c in ("effective_date", "receive_date") for d in f[c].dropna()), default=None)
+    last = max((d for c in ("effective_date", "receive_date") for d in frame[c].dropna()), default=None)
     seen = f["receive_date"].notna() & (f["receive_date"] >= f["effective_date"]).fillna(False)
     end = f["receive_date"].where(seen, pd.Series(last, index=f.index, dtype=pd.ArrowDtype(pa.date32())))
     return f.assign(days_waited=days_between(f["effective_date"], end), was_handed=seen.astype(BOOL))
