@@ -17,7 +17,7 @@ from .penalty_execution_parole import RULES as PAROLE
 from .penalty_execution_steps import COMMON, DATE, DAY, INT, SAME, asked, before, column, days_from, later_by, plain, review_due, sentences_of, steps, today, whole
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #c549d7b5
+# %% ../../../notebooks/specials/chapters/penalty_execution_changes.ipynb #7edf26f9
 @asked_last
 def procedure(f, law, grace) -> pd.DataFrame:
     "Per change the formal breaches. 程序问题"
@@ -28,9 +28,9 @@ def procedure(f, law, grace) -> pd.DataFrame:
     received = column((None if pd.isna(d) else d + DAY * grace for d in x.propose), x.index, DATE)
     until, long = later_by(received, one), later_by(received, one + two)
     strict = x.penalty.isin(["control", "detention", "death_reprieve"])
-    done = x.ruling.fillna(now)
-    over = before(long, done).where(~strict, before(until, done))
-    late = over.where(known_absent(over) | ~before(until, done), pd.NA)
+    over = before(long, x.ruling).where(~strict, before(until, x.ruling))
+    waiting = ~before(until, now).where(lambda b: ~b, pd.NA)      # no ruling recorded: early enough, or open
+    late = over.where(known_absent(over) | ~before(until, x.ruling), pd.NA).where(x.ruling.notna(), (~waiting).astype(BOOL))
     must = column((True if m in MAJOR else None if g["heard"] is False and m is None else g["heard"] for m, g in zip(map(plain, x.merit), x.says, strict=True)), x.index, BOOL)
     return pd.DataFrame({"publicity": short, "late": late, "unheard": must & ~x.hearing})
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STRONG', 'CASE', 'WHO', 'TERM', 'CHANGE', 'CRIME', 'OUTSIDE', 'CORRECTED', 'ENFORCED', 'ITEM', 'DEPOSIT', 'PAYMENT',
            'STAY', 'PARTS', 'DERIVED_LATER', 'TABLES_LATER', 'concerned', 'listed', 'theirs', 'filled', 'served_terms',
-           'changes', 'delivered', 'crimes', 'found', 'outside', 'corrected', 'enforced', 'ordered', 'deposited',
-           'paid_months', 'centre_stays', 'died', 'written', 'later']
+           'changes', 'delivered', 'crimes', 'found', 'outside', 'corrected', 'numbers', 'enforced', 'ordered',
+           'deposited', 'paid_months', 'centre_stays', 'died', 'written', 'later']
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #5253af48
 import ibis, pyarrow as pa
@@ -84,16 +84,25 @@ def corrected(t):
     "Per person the community corrections."
     return listed(theirs(t, "correction_subjects"), WHO, "corrected", CORRECTED, ("correction_start_date", "correction_no"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #fbbe1518
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #d7316abe
 ENFORCED = {"no": "enforcement_case_no", "moved": "move_date", "filed": "filing_date", "closed": "close_date", "how": "enforcement_close_kind", "received": "received_yuan", "treasury": "to_treasury_date", "performed": "full_perform_date",
             "remission": "remission_ruling_no"}
 ITEM = {"person": "person_id_no", "kind": "property_item_kind", "yuan": "item_yuan"}
 DEPOSIT = {"status": "deposit_status", "yuan": "deposit_yuan", "paid": "deposit_paid_date", "refunded": "refund_paid_date", "forfeited": "forfeit_date", "moved": "moved_to_court_date"}
 
+def numbers(t):
+    "Per judged case the numbers under which it may be enforced: its own, and that of the first instance."
+    own = t.criminal_judgments.select("case_no", number="case_no").distinct()
+    earlier = t.everywhere.criminal_court_cases.filter(_.previous_case_no.notnull()).select("case_no", number="previous_case_no")
+    appealed = t.everywhere.criminal_appeals.filter(_.second_instance_case_no.notnull()).select(case_no="second_instance_case_no", number="case_no")
+    return own.union(earlier.semi_join(own, "case_no"), appealed.semi_join(own, "case_no")).distinct()
+
 def enforced(t):
-    "Per case the enforcement cases of the property part."
-    e = t.everywhere.enforcement_cases.filter(_.case_no.notnull() & (ibis.coalesce(_.basis_kind, "criminal") == "criminal")).semi_join(t.criminal_judgments, "case_no")
-    return listed(e, ("case_no",), "enforced", ENFORCED, ("filing_date", "enforcement_case_no"))
+    "Per case the enforcement cases of the property part, by the number of the case or of the title."
+    e = t.everywhere.enforcement_cases.filter(ibis.coalesce(_.basis_kind, "criminal") == "criminal").select(*ENFORCED.values(), "case_no", "basis_no")
+    named = e.mutate(number=_.case_no).union(e.mutate(number=_.basis_no)).filter(_.number.notnull()).drop("case_no", "basis_no").distinct(on=["enforcement_case_no", "number"])
+    mine = numbers(t).join(named, "number").distinct(on=["case_no", "enforcement_case_no"])
+    return listed(mine, ("case_no",), "enforced", ENFORCED, ("filing_date", "enforcement_case_no"))
 
 def ordered(t):
     "Per case the orders on property."
@@ -131,7 +140,7 @@ def later(t) -> list:
 PARTS = {served_terms: "prison_terms", changes: "sentence_changes", outside: "temporary_outside_executions", corrected: "correction_subjects", deposited: "bail_deposits", paid_months: "benefit_payments",
          centre_stays: "custody_stays", died: "deaths", written: "supervision_documents"}
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #573cc810
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #abbc8547
 _text, _date, _time, _int, _float, _bool = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
 def _list(**kinds): return pa.list_(pa.struct(list(kinds.items())))
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
@@ -155,4 +164,4 @@ DERIVED_LATER = {
     "written": _d("opinions of the procuratorate", "检察意见", _list(kind=_text, date=_date), "supervision_documents.document_kind", "supervision_documents.issue_date"),
 }
 TABLES_LATER = ("criminal_judgments", "prison_terms", "benefit_payments", "sentence_changes", "sentence_deliveries", "judgment_charges", "judgment_circumstances", "temporary_outside_executions", "correction_subjects",
-                "enforcement_cases", "judgment_property_items", "bail_deposits", "custody_stays", "deaths", "supervision_documents")
+                "enforcement_cases", "judgment_property_items", "bail_deposits", "custody_stays", "deaths", "supervision_documents", "criminal_court_cases", "criminal_appeals")
