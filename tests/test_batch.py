@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from supervise_lib import cli
 from supervise_lib.data.regions import within
-from supervise_lib.model.special import special
+from supervise_lib.model.special import special, special_names
 from supervise_lib.settings import resource as find
 from supervise_lib.work import records
 from supervise_lib.work.batch import batch, batch_id, plan, read_plan, reasons, run_jobs, unfinished
@@ -171,7 +171,7 @@ def test_what_failed_last_time_is_tried_again(place):
 def test_force_repeats_all_and_dry_run_says_why_and_writes_nothing(place):
     edit_law(place, "jc_accept_decide"); (place.folder(FEIXI) / "leads.parquet").unlink()
     before = {p: p.stat().st_mtime_ns for p in place.outputs.rglob("*")}
-    args = ["batch", *(x for r in REGIONS for x in ("-r", r)), "--as-of", DAY, "--dry-run"]
+    args = ["batch", "-s", SPECIAL, *(x for r in REGIONS for x in ("-r", r)), "--as-of", DAY, "--dry-run"]
     said = CliRunner().invoke(cli.app, args)
     assert said.exit_code == 0 and f"run  {SPECIAL} {FEIXI} {DAY}  output missing: leads.parquet" in said.output and said.output.count("unchanged 未变化") == 3 and "1 to run, 3 to skip" in said.output
     forced = CliRunner().invoke(cli.app, [*args, "--force"])
@@ -199,15 +199,15 @@ def test_a_plan_file(place):
     assert [j.region for j in jobs] == within("340100") and {(j.lang, j.as_of, j.choices["rec_gap_months"]) for j in jobs} == {("en", DAY, 7)}
     path.write_text(f"specials: {SPECIAL}\nregions: 340123\nas_of: 2023-11-30\nchoices: {{{SPECIAL}: {{rec_gap_months: 8}}}}\n", encoding="utf-8")
     assert read_plan("monthly") == [Job(SPECIAL, "340123", "2023-11-30")] and read_plan(str(path))[0].choices == {"rec_gap_months": 8} and read_plan("monthly", DAY)[0].as_of == DAY
-    path.write_text("regions: ['340123', '340124']\n", encoding="utf-8")
+    path.write_text(f"specials: [{SPECIAL}]\nregions: ['340123', '340124']\n", encoding="utf-8")
     said = CliRunner().invoke(cli.app, ["batch", "--plan", "monthly", "--as-of", DAY, "--dry-run"])
     assert said.exit_code == 0 and "0 to run, 2 to skip" in said.output
 
 
 @pytest.mark.parametrize("text, words", [
     ("regions: ['340123']\nas_of: 2023-12-31\nspecial: x", "unknown key special"), ("regions: [340123", "monthly.yaml:1: not valid YAML"), ("as_of: 2023-12-31", "regions and as_of are needed"), ("regions: ['340123']", "regions and as_of are needed"),
-    ("- 340123", "a plan is a mapping"), ("just words", "a plan is a mapping"), ("", "regions and as_of are needed"), ("regions: ['349999']\nas_of: 2023-12-31", "'349999' is not known"), ("regions: ['340123']\nas_of: soon", "'soon' is not a day"),
-    ("regions: ['340123']\nas_of: 2023-12-31\nspecials: [nothing]", "no template nothing"), ("regions: ['340123']\nas_of: 2023-12-31\nchoices: {rec_gap_month: 7}", "rec_gap_month is no choice"), ("regions: ['340123']\nas_of: 2023-12-31\nlang: fr", "'fr' is not known")])
+    ("- 340123", "a plan is a mapping"), ("just words", "a plan is a mapping"), ("", "regions and as_of are needed"), (f"specials: [{SPECIAL}]\nregions: ['349999']\nas_of: 2023-12-31", "'349999' is not known"), (f"specials: [{SPECIAL}]\nregions: ['340123']\nas_of: soon", "'soon' is not a day"),
+    ("regions: ['340123']\nas_of: 2023-12-31\nspecials: [nothing]", "no template nothing"), (f"specials: [{SPECIAL}]\nregions: ['340123']\nas_of: 2023-12-31\nchoices: {{rec_gap_month: 7}}", "rec_gap_month is no choice"), (f"specials: [{SPECIAL}]\nregions: ['340123']\nas_of: 2023-12-31\nlang: fr", "'fr' is not known")])
 def test_a_wrong_plan_file_is_refused(place, text, words):
     path = place.home / "params" / "batches" / "monthly.yaml"; path.parent.mkdir(parents=True); path.write_text(text, encoding="utf-8")
     with pytest.raises((ValueError, KeyError), match=re.escape(words)): read_plan("monthly")
@@ -215,7 +215,10 @@ def test_a_wrong_plan_file_is_refused(place, text, words):
 
 def test_an_unknown_plan_names_those_there_are(place):
     with pytest.raises(FileNotFoundError, match="plans there are: .*province"): read_plan("weekly")
-    assert len(read_plan("province", DAY)) == 121
+
+def test_the_plan_of_the_province_has_every_special(monkeypatch):
+    monkeypatch.setenv("SUPERVISE_HOME", str(Path(__file__).resolve().parents[1]))
+    assert len(read_plan("province", DAY)) == 121 * len(special_names())
 
 
 @pytest.mark.parametrize("args, words", [(["--plan", "province", "-r", CITY], "--plan says what to run; leave out --region"), (["--resume", "--plan", "province"], "--resume says what to run; leave out --plan"), (["--resume", "--as-of", DAY], "leave out --as-of"), (["--resume"], "no unfinished batch")])
