@@ -2,6 +2,7 @@
 import csv
 import datetime as dt
 import json
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -156,13 +157,16 @@ def test_what_was_not_received_waits_until_the_last_day():
 
 # --- the catalogue's worked examples --------------------------------------------------------------------------------------------------------------
 
+@cache
+def columns(): return frame_columns(special("penalty_execution"))
+
 def examples(shared):
     with open(shared / "domain" / "worked_examples.csv", encoding="utf-8", newline="") as f: return {r["example_id"]: (json.loads(r["inputs"]), json.loads(r["expected"])) for r in csv.DictReader(f) if r["special"] == "penalty_execution"}
 
 def judged(rule, as_of=None, **row):
     s = special("penalty_execution")
     base = dict(subject_kind="sentence", **WHO, verdict="guilty", announce_date=ANNOUNCED, effective_date=EFFECTIVE, centre_stays=[], died=[], changes=[], outside=[], all_judgments=[], measures=[], admin_stays=[], served_terms=[], is_handed=True)
-    return judge_case(s, Case(rule, Text("x", "甲"), (base | row,), (), as_of=as_of or dt.date(2023, 12, 31)), frame_columns(s)).iloc[0]
+    return judge_case(s, Case(rule, Text("x", "甲"), (base | row,), (), as_of=as_of or dt.date(2023, 12, 31)), columns()).iloc[0]
 
 @pytest.mark.parametrize("example, severity", [("WE048", 2), ("WE049", 3)])
 def test_a_late_report_is_graded_as_in_the_catalogue(example, severity, shared):

@@ -127,7 +127,7 @@ class Life:
 
 _probation = probation
 
-# %% ../../notebooks/data/demo_execution.ipynb #a1d1de59
+# %% ../../notebooks/data/demo_execution.ipynb #ae6e47f9
 def _j(**to): return lambda s: s.judgment.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _d(**to): return lambda s: s.delivery.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _f(**to): return lambda s: s.file.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
@@ -181,7 +181,12 @@ def _at_large(s):
     s.measures = [{"measure_kind": "bail", "decide_organ": "police", "start_time": stamp(s.held), "end_time": stamp(s.announced), "measure_end_kind": "judgment"}]
     s.judgment.update(term_start_printed=None, term_end_printed=None)
 
-# %% ../../notebooks/data/demo_execution.ipynb #56019dce
+def _registered(s, years):
+    "Deprivation of political rights, registered with the release."
+    s.judgment.update(deprivation_years=str(years))
+    s.add("political_rights_deprivations", case_no=s.case, rights_start_date=s.end, rights_end_date=term_end(s.end, 12 * years))
+
+# %% ../../notebooks/data/demo_execution.ipynb #da11f4bb
 L = dict
 ON = L(probation=12, months=8, since=(2023, 1, 5))        # probation that runs
 OVER = L(probation=12, months=8, since=(2022, 5, 5))      # probation that was over before the end of 2023
@@ -193,7 +198,7 @@ TURNS = [
     ("R04", "violation", _placed(False), L(open=("R01", "R13"))), ("R04", "lookalike", _placed(True), L()), ("R04", "lookalike", _placed(False, "residence"), L()), ("R04", "undecidable", lambda s: (_placed(False)(s), s.measures[0].update(end_time=None), s.judgment.update(term_end_printed=None)), L(open=("R01", "R09", "R13"))),
     ("R05", "violation", _f(correction_start_date=_eff(9), correction_end_date=lambda s: term_end(s.effective + DAY * 9, 12)), ON), ("R05", "lookalike", _f(correction_start_date=_eff(-1), correction_end_date=lambda s: term_end(s.effective - DAY, 12)), ON), ("R05", "undecidable", _f(correction_end_date=None), ON | L(open=("R20",))),
     ("R06", "violation", _j(term_years=3, term_months=0, fine_yuan=4000), L(crimes=2, open=("R01", "R09", "R10", "R13"))), ("R06", "violation", _j(fine_yuan=9000), L(crimes=2)), ("R06", "lookalike", _j(fine_yuan=4000), L(crimes=2)), ("R06", "undecidable", lambda s: s.charges[1].update(term_years=None, term_months=None), L(crimes=2)),
-    ("R07", "violation", _j(deprivation_years="7"), L(open=("R46",))), ("R07", "lookalike", _j(deprivation_years="1"), L(open=("R46",))), ("R07", "undecidable", lambda s: (_j(principal_penalty="life", deprivation_years=None)(s)), L(open=tuple(f"R{i:02d}" for i in (1, 2, 6, 8, 9, 10, 11, 13, 46)))),
+    ("R07", "violation", lambda s: _registered(s, 7), L(open=("R46",))), ("R07", "lookalike", lambda s: _registered(s, 1), L(open=("R46",))), ("R07", "undecidable", lambda s: (_j(principal_penalty="life", deprivation_years=None)(s)), L(open=tuple(f"R{i:02d}" for i in (1, 2, 6, 8, 9, 10, 11, 13, 46)))),
 ]
 
 # %% ../../notebooks/data/demo_execution.ipynb #252e0442

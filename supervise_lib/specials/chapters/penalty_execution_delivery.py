@@ -76,7 +76,7 @@ def docs_severity(f, law, choice):
     def of(n, stays, terms, eff, serve): return 4 if serve and stays == [] and not terms and eff else 3 if n is not None and n > choice.serious_days else 2
     return by_row(f, of, docs_late(f, law), "centre_stays", "served_terms", effective(f, law), real(f), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #96c5b399
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #3fa591b2
 def arrived(f) -> pd.Series:
     "The day the person came to the prison."
     def of(sent, terms, case):
@@ -122,16 +122,17 @@ def serving_from(f, law) -> pd.Series:
 
 def left_centre(stays):
     own = [s for s in stays or [] if s["stage"] == "serving" or s["basis"] == "execute"]
-    return (bool(own), day(own[-1]["to"]) if own else None)
+    return (bool(own), day(own[-1]["to"]) if own else None, own[-1]["reason"] if own else None)
 
 def kept_in_centre(f, law):
     "Served in the detention centre beyond a month although more than the remainder allowed was left, and no prison has the person. 剩余刑期超过法定期限仍留看守所服刑。"
     start = serving_from(f, law)
     short, due = stays_in_centre(start, f.term_end_printed, law=law), period_months_criminal(start, law.on("deliver_to_prison_months", start), custody=True)
     def of(stays, terms, case, few, last, sent, as_of):
-        serving, out = left_centre(stays)
+        serving, out, how = left_centre(stays)
         if stays is None or terms is None: return None
         if not serving: return None if any(s["stage"] is None for s in stays) else False
+        if how == "to_prison": return False     # sent on; whether in time is asked elsewhere
         if few is None or last is None: return None
         return not few and not own_terms(terms, case) and sent is None and (out or as_of) > last
     return by_row(f, of, "centre_stays", "served_terms", "case_no", short, due, "deliver_to_prison_date", today(f, law))

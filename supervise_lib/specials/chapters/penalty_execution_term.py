@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['DATE', 'INT', 'DAYS', 'ONE', 'test_any', 'REAL', 'OUTSIDE_PRISON', 'FOR_LIFE', 'RULES', 'column', 'plain', 'day',
            'by_row', 'any3', 'effective', 'real', 'counted', 'months_of', 'filled', 'parts', 'today', 'act_from',
-           'spans_of', 'same_act', 'account', 'checked', 'off', 'nearest', 'changed', 'registered', 'end_off', 'worst',
-           'slack', 'end_wrong', 'other_judgment', 'escaped', 'end_severity', 'closed', 'days_held', 'gap_of',
-           'deduction_wrong', 'says_deduction', 'days_deducted_off', 'near_end_severity', 'forgotten',
+           'told_apart', 'spans_of', 'same_act', 'account', 'checked', 'off', 'nearest', 'changed', 'registered',
+           'end_off', 'worst', 'slack', 'end_wrong', 'other_judgment', 'escaped', 'end_severity', 'closed', 'days_held',
+           'gap_of', 'deduction_wrong', 'says_deduction', 'days_deducted_off', 'near_end_severity', 'forgotten',
            'admin_forgotten', 'had_admin', 'measure_forgotten', 'had_measure', 'file_of', 'corrected', 'correction_off',
            'correction_dates_wrong', 'under_probation', 'correction_days', 'correction_severity', 'singles',
            'total_range', 'total_wrong', 'several', 'with_earlier', 'total_severity', 'years_of', 'left_prison',
@@ -67,15 +67,24 @@ def filled(s, other): return s.where(s.notna() | ~(other > 0).fillna(False), 0)
 def parts(f): return filled(f.term_years, f.term_months), filled(f.term_months, f.term_years), f.term_days.fillna(0)
 def today(f, law): return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #575a69ea
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #5da166ef
 OUTSIDE_PRISON = ("residence_designated", "retention")
 
 def act_from(charges): return min((c["from"] or c["to"] for c in charges or [] if c["from"] or c["to"]), default=None)
+
+def told_apart(stays, measures, terms, since, case) -> bool:
+    "Do other registers tell of custody that the centre's register does not have: a detention, or an arrival in prison out of nowhere?"
+    spells = [(day(s["from"]), day(s["to"]) or dt.date.max) for s in stays if s["from"]]
+    def within(a, b): return any(x <= b and a <= y for x, y in spells)
+    held = [(day(m["from"]) - ONE, (day(m["to"]) or dt.date.max - ONE) + ONE) for m in measures or [] if m["kind"] in ("detain", "arrest") and m["from"] and day(m["from"]) >= since]
+    came = [(t["admit"] - ONE, t["admit"]) for t in terms or [] if t["admit"] and t["case"] == case]
+    return not all(within(a, b) for a, b in held + came)
 
 def spans_of(stays, terms, measures, charges, case, kinds=OUTSIDE_PRISON, admin=()):
     "Intervals for law.sentences: stays since the act, the prison, measures of the given kinds, administrative detention of the same act; None where the register is not known."
     if stays is None or charges is None or (kinds and measures is None): return None
     since, out = act_from(charges) or dt.date.min, []    # where the act has no day a fit is a fit, but a misfit proves nothing
+    if told_apart(stays, measures, terms, since, case): return None
     out += [(day(s["from"]), day(s["to"]), "detention") for s in stays if s["from"] and (s["to"] is None or day(s["to"]) >= since)]
     out += [(t["admit"], t["released"], "prison") for t in terms or [] if t["admit"] and t["case"] == case and (t["released"] is None or t["released"] >= t["admit"])]
     out += [(day(m["from"]), day(m["to"]), m["kind"]) for m in measures or [] if m["kind"] in kinds and m["from"] and day(m["from"]) >= since]
