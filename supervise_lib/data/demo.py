@@ -150,7 +150,7 @@ def truth(folder: str | Path, special: str = SPECIAL) -> pd.DataFrame:
 def as_in_lake(keys: pd.Series) -> pd.Series:
     "Keys in which an identity number stands, with the pseudonym the lake has for it. 主键化名"
     from supervise_lib.data.identity import pseudonym
-    number = keys.str.extract(r"(\d{17}[\dX])(?!\d)", expand=False)
+    number = keys.str.extract(r"(?<!\d)(\d{17}[\dX])(?!\d)", expand=False)
     if not number.notna().any(): return keys
     known = number.dropna().drop_duplicates()
     names = dict(zip(known, pseudonym(known, keep=False), strict=True))

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'REPLACES', 'CASE_RULES', 'REPORT_RULES', 'TABLES', 'SOBER', 'CAREFUL', 'TOBACCO', 'V', 'L', 'U',
-           'TURNS', 'EACH', 'CHAIN', 'at', 'report_of', 'Matter', 'ordinary', 'chain_names', 'tell']
+           'TURNS', 'EACH', 'CHAIN', 'at', 'report_of', 'Matter', 'Roadside', 'Story', 'ordinary', 'chain_names',
+           'tell']
 
 # %% ../../notebooks/data/demo_filing.ipynb #9e4ab113
 import datetime as dt
@@ -12,7 +13,7 @@ from .demo_cases import DAY
 from .demo_dirt import _id
 from .demo_world import Dice, someone
 
-# %% ../../notebooks/data/demo_filing.ipynb #325d67c1
+# %% ../../notebooks/data/demo_filing.ipynb #6e002ce7
 SPECIAL, KEY, REPLACES = "case_filing", ("matter_id",), ("legal_documents",)
 CASE_RULES, REPORT_RULES = ("R15", "R16", "R18", "R21"), ("R01", "R05", "R24")
 TABLES = ("persons", "police_incidents", "police_incident_parties", "injury_appraisals", "alcohol_tests", "administrative_penalties", "traffic_accidents", "crime_referrals", "supervision_documents", "police_cases", "police_case_suspects",
@@ -20,7 +21,9 @@ TABLES = ("persons", "police_incidents", "police_incident_parties", "injury_appr
 SOBER = dict(has_accident=False, accident_liability="none", has_fled=False, is_unlicensed=False, has_dui_penalty_2y=False, has_dui_crime_5y=False, has_evaded_check=False)
 CAREFUL = dict(has_fled=False, is_drunk_or_drugged=False, is_unlicensed=False, is_seriously_overloaded=False, is_unsafe_vehicle=False, is_unplated_or_scrapped=False)
 
-def at(day, hour=10): return f"{day} {hour:02d}:00"
+def at(day, hour=10):
+    "An hour of a day, as the police write it."
+    return f"{day} {hour:02d}:00"
 
 def report_of(out, truth, case):
     "The report behind a case that came to court, with the appraisal, test or accident that its crime brings."
@@ -39,7 +42,7 @@ def report_of(out, truth, case):
     truth += [(f"FILING_{r}", case.place.code, f"incident:{n}", "clean", None) for r in REPORT_RULES]
     if not case.turn: truth += [(f"FILING_{r}", case.place.code, f"case:{no}", "clean", None) for r in CASE_RULES]
 
-# %% ../../notebooks/data/demo_filing.ipynb #ef1d73b3
+# %% ../../notebooks/data/demo_filing.ipynb #13c8357b
 class Matter:
     "One person and what happened to him; rows are added one by one. 一个事项"
     def __init__(self, world, dice, number, out, turn, born=(1966, 1996)):
@@ -74,6 +77,9 @@ class Matter:
                  violation_name=name, violation_text=text, violation_end_date=None if act is None else self.day + DAY * act, violation_amount_yuan=amount, penalty_kinds="fine", penalty_fine_yuan=500, decision_date=self.day + DAY * decided), **row})
         return f"penalty:{n}:1"
 
+# %% ../../notebooks/data/demo_filing.ipynb #866ef3cc
+class Roadside(Matter):
+    "A matter with cases and with what happens on the road. 案件与道路事项"
     def case(self, charge="盗窃", filed=0, status="transferred", suspect="transferred", place=None, tail="", by="by_person", who=None, **row):
         n, day = f"B{self.no}{tail}", self.day + DAY * filed
         done = day + DAY * 50 if status != "open" else None
@@ -96,6 +102,9 @@ class Matter:
         self.add("crime_referrals", **{**dict(referral_id=f"R{self.no}", organ_name=f"{self.place.full}有关行政机关", party_id=f"P:{self.who.id_no}", violation_name=name, referral_date=self.day, police_receive_date=got, police_decision=decision, police_decision_date=None if decided is None else got + DAY * decided), **row})
         return f"referral:R{self.no}"
 
+# %% ../../notebooks/data/demo_filing.ipynb #a5c471bf
+class Story(Roadside):
+    "A matter with papers of the procuratorate and the courts. 检察、法院文书"
     def notice(self, case=True, **row):
         self.add("supervision_documents", **{**dict(doc_no=f"N{self.no}", document_kind="notice_to_file", issue_date=self.day, person_id_no=self.who.id_no, police_case_no=f"B{self.no}" if case else None, recipient_name=self.place.police, recipient_receive_date=self.day + DAY), **row})
         return f"notice:N{self.no}"
@@ -119,7 +128,7 @@ class Matter:
         self.add("prosecution_reviews", proc_case_no=f"诉{self.no}", person_id_no=self.who.id_no, receive_date=day - DAY * 20, charge_code="盗窃", prosecution_decision=decision, decision_date=day, admin_opinion_date=None if opinion is None else day + DAY * opinion, admin_feedback_date=feedback and day + DAY * feedback)
         return f"nonprosecution:诉{self.no}:1"
 
-# %% ../../notebooks/data/demo_filing.ipynb #97869e36
+# %% ../../notebooks/data/demo_filing.ipynb #2de785c3
 def _then(*steps):
     def go(m): return [step(m) for step in steps][-1]
     return go
@@ -158,6 +167,7 @@ def _separate(status="separate", **row):
         return f"case:{c.nos['police']}"
     return go
 
+# %% ../../notebooks/data/demo_filing.ipynb #e1a49d88
 V, L, U = "violation", "lookalike", "undecidable"
 TURNS = [
     ("R01", V, _do("report", "none")), ("R01", V, _do("report", "file", 15)), ("R01", L, _do("report", "file", 20, review_extend_to=None, accept_kind="administrative")), ("R01", L, _then(_do("appraise", "slight", 25), _do("report", "administrative", 27, category="殴打他人"))), ("R01", U, _do("report", None)),
@@ -217,7 +227,7 @@ def chain_names(world, out, scale):
         rows.append(r)
     return rows, truth
 
-# %% ../../notebooks/data/demo_filing.ipynb #090edf2c
+# %% ../../notebooks/data/demo_filing.ipynb #63bd2f22
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about filing, and the truth: (rule, region, matter, kind, turn). 立案监督数据与真值"
     out, truth = {t: [] for t in TABLES}, []
@@ -225,13 +235,13 @@ def tell(world, scale: float) -> tuple[dict, list]:
     number = 0
     for i in range(round(600 * scale)):
         number += 1
-        m = Matter(world, Dice(world.seed, 13, i), number, out, None)
+        m = Story(world, Dice(world.seed, 13, i), number, out, None)
         matter, rules = ordinary(m, i)
         truth += [(f"FILING_{r}", m.place.code, matter, "clean", None) for r in rules]
     for j, (rule, kind, go) in enumerate(TURNS):
         for i in range(max(1, round(EACH * scale))):
             number += 1
-            m = Matter(world, Dice(world.seed, 14, j, i), number, out, f"{rule}_{kind}")
+            m = Story(world, Dice(world.seed, 14, j, i), number, out, f"{rule}_{kind}")
             matter = go(m)
             if matter: truth.append((f"FILING_{rule}", m.place.code, matter, kind, m.turn))
     out["legal_documents"], named = chain_names(world, out, scale)

@@ -22,12 +22,14 @@ from ...model.rules import Rule
 from .case_filing_words import DATE, FLOAT, INT, about, after, atleast, both, cells, column, either, graver, latest_grade, negate, rows, says, value, years_after
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #a9c02060
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #afbb032b
 def is_case(f):
     "A criminal case of the police."
     return f.matter_kind == "case"
 
-def is_among(charge, names): return None if charge is None else charge_code(charge) in names
+def is_among(charge, names):
+    "Is the charge one of these? None where there is none."
+    return None if charge is None else charge_code(charge) in names
 
 def measure_ends(f, law) -> list:
     "Per case the days on which its measures ended or ran out; None in the list where one still runs, False where that is not known."
@@ -42,6 +44,7 @@ def measure_ends(f, law) -> list:
         return [ran_out(m, b if m["kind"] == "bail" else h) if m["kind"] in ("bail", "residence", "residence_designated") else m["to"] or (None if m["kind"] == "arrest" else False) for m in measures]
     return [ends(m, b, h) for (m,), b, h in zip(rows(f, "measures"), bail, home, strict=True)]
 
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #67bbc982
 @about("case")
 def hanging(f, law, choice):
     "Open for years without a measure, or long after the last measure ended, and neither transferred nor withdrawn. 立案后长期未采取措施，或者强制措施解除后长期未移送、未撤案。"
@@ -70,6 +73,7 @@ def fugitive(f, law):
         return False if not suspects else both(*(None if s["status"] is None else s["status"] == "at_large" and (True if s["wanted"] else None) for s in suspects))
     return column((away(x) for (x,) in rows(f, "suspects")), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #1375270d
 @about("case")
 def by_event(f, law):
     "Filed for an event, with no suspect yet. 以事立案且尚无嫌疑人。"
@@ -120,7 +124,7 @@ def seizure_severity(f, law):
     "S3 where property was seized, else S2."
     return column((3 if x else 2 for (x,) in rows(f, "has_property_seized")), f, INT)
 
-# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #d229b1b3
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #a4070c11
 LIMITATION = ("prosecution_limitation_lt5_years", "prosecution_limitation_5_10_years", "prosecution_limitation_ge10_years", "prosecution_limitation_life_years")
 EDGES, BOOK = ("prosecution_band_low_months", "prosecution_band_high_months"), Bands()
 GENERAL = tuple(f"penalty_{k}_{e}_months" for k in ("control", "detention", "fixed") for e in ("min", "max"))
@@ -149,6 +153,7 @@ def limitation_days(f, law) -> list:
         out[i] = tuple(None if y is None else years_after([newest[i]["to"]], y)[0] for y in (least, worst))
     return out
 
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #5f4960c0
 @about("case")
 def filed_too_late(f, law):
     "Filed after the limitation of prosecution for its newest act had run out. 立案时最近一次犯罪行为已过追诉时效。"
@@ -200,7 +205,7 @@ def identity_weak(f, law):
     "The suspect is known by no valid number. 嫌疑人身份号码无效。"
     return column((None if s is None else False if all((x["person"] or "").startswith("P") for x in s) else None for (s,) in rows(f, "suspects")), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #16912247
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #d2c05dab
 def apart(status, s):
     "Was this suspect to be handled separately, or away without a wanted entry?"
     return None if status is None else status == "separate" or (status == "at_large" and s["wanted"] is None)
@@ -215,16 +220,18 @@ def separate_flags(f, law, choice) -> tuple[list, list]:
     def since(judged):
         days = [j["date"] for j in judged or [] if j["date"] and j["verdict"] in ("guilty", "exempt")]
         return cells(period_months_criminal(pd.Series([min(days)], dtype=DATE), choice.sep_months, custody=True))[0] if days else None
-    def left(suspects, judged):
+    def left(suspects, judged, status):
         if suspects is None or judged is None: return None
         due = since(judged)
+        if not judged and status != "open": return either(False, *(both(apart(s["status"], s), untouched(s, due), None) for s in suspects))    # judged or not, no judgment is to be seen
         if due is None or law.as_of <= due: return False
         return either(False, *(both(apart(s["status"], s), untouched(s, due)) for s in suspects))
     def name(named, known, judged):
         due = since(judged)
         return False if named is None else False if due is None or law.as_of <= due else negate(known)
-    return [left(*x) for x in rows(f, "suspects", "judged")], [name(*x) for x in rows(f, "named_separately", "is_named_known", "judged")]
+    return [left(*x) for x in rows(f, "suspects", "judged", "case_status")], [name(*x) for x in rows(f, "named_separately", "is_named_known", "judged")]
 
+# %% ../../../notebooks/specials/chapters/case_filing_cases.ipynb #b6f7176e
 @about("case")
 def never_handled(f, law, choice):
     "Months after the judgment of the others, one handled separately has no case, review, judgment or penalty anywhere. 同案人判决数月后，另案处理人员仍无任何处理记录。"

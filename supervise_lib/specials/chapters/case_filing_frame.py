@@ -15,7 +15,7 @@ from ibis import _
 from ...model.special import Derived
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #ccfd799b
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #48cbe953
 KEY = ("matter_id",)
 STRONG = "P"    # pseudonyms of valid identity numbers begin so
 SUSPECT, REPORTER = ("suspect", "defendant", "respondent"), ("reporter", "victim")
@@ -39,7 +39,9 @@ def matter(table, kind: str, number, day, **columns):
     given = {**{k: v for k, v in given.items() if k != "_same"}, **same}
     return table.select(**{c: (ibis.literal(given[c]) if given.get(c) is True else given[c]).cast(k) if c in given else ibis.null(k) for c, k in OWN.items()})
 
-def person_of(party): return ibis.ifelse(party.startswith("P:"), party.substr(2), ibis.null("string"))
+def person_of(party):
+    "The person of a party, missing for an organisation."
+    return ibis.ifelse(party.startswith("P:"), party.substr(2), ibis.null("string"))
 
 # %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #ef858949
 def incidents(t):
@@ -81,7 +83,7 @@ def notices(t):
     d = attach(d, t.everywhere.police_cases.semi_join(d, "police_case_no").select("police_case_no", "filing_date", "case_status"), [("police_case_no", "police_case_no")])
     return matter(d, "notice", d.doc_no, d.issue_date, unit_name=d.recipient_name, is_filed=d.police_case_no.notnull(), _same=("person_id_no", "police_case_no", "recipient_receive_date", "filing_date", "case_status"))
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #0159e361
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #29a1ca2d
 NAMED = r"([\x{4e00}-\x{9fa5}]{2,4})[（(](?:已?另案|另行处理|另处|在逃|现在逃)"
 CHAIN = ("掩饰、隐瞒犯罪所得、犯罪所得收益", "帮助信息网络犯罪活动")
 
@@ -102,6 +104,7 @@ def court_cases(t):
     r = t.prosecution_reviews.filter(_.police_case_no.notnull() & _.indictment_doc_no.notnull()).select("police_case_no", "indictment_doc_no").distinct()
     return r.join(t.criminal_court_cases.filter(_.indictment_doc_no.notnull()).select("case_no", "indictment_doc_no"), "indictment_doc_no").select("police_case_no", "case_no").distinct()
 
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #8c5ea20b
 def cases(t):
     "Criminal cases of the police; the only suspect is its person."
     one = t.police_case_suspects.group_by("police_case_no").agg(_n=_.count(), _who=_.person_id_no.max())
@@ -123,7 +126,7 @@ def chains(t):
     j = attach(j, named(t), [("case_no", "case_no")])
     return matter(j, "judgment", j.case_no, j.announce_date, is_read=ibis.coalesce(j.is_read, False), _same=("case_no", "charge_code", "announce_date", "named_separately", "is_named_known"))
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #e9b1ed7b
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #b721622b
 def attach(left, right, on):
     "Left join that keeps no second copy of the keys."
     joined = left.left_join(right, [left[a] == right[b] for a, b in on])
@@ -152,6 +155,7 @@ def of_person(t, who):
     yield listed(j, "person_id_no", "convictions", {"case_no": "case_no", "date": "announce_date", "verdict": "verdict", "charge": "charge_code", "from": "offence_start_date", "to": "offence_end_date", "sealed": "is_sealed"}, ("announce_date", "case_no", "charge_code"))
     yield listed(mine(e.deaths), "person_id_no", "deaths", {"date": "death_date", "source": "death_source"}, ("death_date", "death_source"))
 
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #49bf699a
 def punished(t, parties):
     "Per person or organisation the administrative penalties anywhere."
     p = t.everywhere.administrative_penalties.semi_join(parties, "party_id").mutate(_void=ibis.coalesce(_.is_void, False), _suit=ibis.coalesce(_.has_review_or_suit, False))
@@ -164,7 +168,7 @@ def referrals(t, parties):
     r = t.everywhere.crime_referrals.semi_join(parties, "party_id")
     return listed(r, "party_id", "referrals", {"penalty": "penalty_no", "date": "referral_date", "name": "violation_name", "decision": "police_decision"}, ("referral_date", "referral_id"))
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #19ad1fbb
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #145a05bf
 APPRAISAL = {"entrusted": "entrust_date", "date": "appraisal_date", "grade": "injury_grade", "waived": "is_waived", "waiver": "has_waiver_doc"}
 TEST = {"date": "_day", "blood": "blood_mg_100ml", "unlicensed": "is_unlicensed", "fled": "has_fled"}
 
@@ -178,6 +182,7 @@ def of_incident(t):
     a = t.alcohol_tests.mutate(_day=_.test_time.date()).join(who, "person_id_no").join(t.police_incidents.select("police_incident_no", _told=_.report_time.date()), "police_incident_no")
     yield listed(a.filter((a._day >= a._told - ibis.interval(days=1)) & (a._day <= a._told + ibis.interval(days=3))), "police_incident_no", "tests", TEST, ("_day", "test_no"))
 
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #6f1c1bda
 def suspects(t):
     "Per case its suspects, with birth, death and what else became of each anywhere."
     e = t.everywhere
@@ -192,6 +197,7 @@ def suspects(t):
               "tried": "_tried", "reviewed": "_reviewed", "fined": "_fined"}
     return listed(s, "police_case_no", "suspects", fields, ("person_id_no",))
 
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #13bc51f6
 def of_case(t):
     "Per case: suspects, measures, acts charged, judgments, reports, appraisals, reviews, other acts of the same persons."
     e = t.everywhere
@@ -211,6 +217,7 @@ def of_case(t):
     k = t.police_case_suspects.select("police_case_no", "person_id_no").join(e.judgment_charges.semi_join(t.police_case_suspects, "person_id_no").drop("region_code"), "person_id_no")
     yield listed(k, "police_case_no", "other_acts", {"person": "person_id_no", "charge": "charge_code", "to": "offence_end_date"}, ("offence_end_date", "case_no", "charge_seq"))
 
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #56975f49
 def disputes(t):
     "Per case: civil cases anywhere in which its suspects, and its reporters or victims, are parties; how many reporters are on record."
     s = t.police_case_suspects.select("police_case_no", "person_id_no").distinct().mutate(_side=0)

@@ -16,7 +16,7 @@ from ...model.rules import Rule
 from .case_filing_words import DATE, DAYS, INT, about, after, atleast, both, cells, column, either, graver, kind_of, latest_grade, negate, rows, same_kind, says, value
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #1e83ac4f
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #ab1c995a
 FILE_ORDER, NOTICE = dict(instrument="explain_non_filing"), dict(instrument="correction_notice")
 REVIEW = ("file_review_days", "file_review_check_days", "file_review_major_days", "file_review_econ_max")
 
@@ -47,6 +47,7 @@ def late_decision(f, law):
     told = rows(f, "incident_decision", "decision_date", "has_extension", "review_extend_to")
     return column((late(*x, due) for x, due in zip(told, due_days(f, law, REVIEW, "accept_date"), strict=True)), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #a3cd2ccd
 @about("incident")
 def appraisal_pending(f, law):
     "An appraisal of the injury was under way on the last day. 期限届满时伤情鉴定尚未作出。"
@@ -67,7 +68,7 @@ def decision_severity(f, law):
     due = [x[0] for x in due_days(f, law, REVIEW[2:3], "accept_date")]
     return column((3 if h is False and after(decided(a, b, law.as_of), d) else 2 for (a, b, h), d in zip(rows(f, "incident_decision", "decision_date", "has_extension"), due, strict=True)), f, INT)
 
-# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #1b9505cd
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #2e8d969b
 LAWFUL = "时效|刑事责任年龄|未满|自诉|谅解|近亲属|精神病|正当防卫|紧急避险|过失"
 
 def not_filed(f):
@@ -91,8 +92,10 @@ def incident_reaches(f, law) -> list:
     return [reach(*x, y) for x, y in zip(rows(f, "incident_category", "incident_brief", "incident_amount_yuan", "injury_grade", "appraisals", "tests"), limits, strict=True)]
 
 def served_late(f, law) -> list:
+    "Per report: was the notice of the refusal served after its last day?"
     return [after(s, d[0]) for (s,), d in zip(rows(f, "not_file_service_date"), due_days(f, law, ("not_file_service_days",), "decision_date"), strict=True)]
 
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #178d4f2f
 @about("incident")
 def wrongly_refused(f, law):
     "Not filed although amount, injury or blood alcohol reach the crime, or the notice was served late. 数额、伤情或者酒精含量已达立案标准而不予立案，或者不予立案通知书逾期送达。"
@@ -109,6 +112,7 @@ def refusal_severity(f, law):
     "S3 where the facts reach the crime, S2 for late service alone."
     return column((3 if x else 2 for x in incident_reaches(f, law)), f, INT)
 
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #594aecc8
 def refused_report(f):
     "A report accepted as criminal on which the police decided not to file."
     return is_criminal(f) & not_filed(f)
@@ -127,7 +131,7 @@ def nobody_to_tell(f, law):
         return True if told else None if told is None or has is not True else False
     return column((none(*x) for x in rows(f, "has_reporter", "incident_brief", "not_file_reason")), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #9ee1eebd
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #559c43a1
 GRAVE_WORDS = "骨折|缝合|鼓膜穿孔|脾破裂|颅内出血|失血性休克|截肢"
 
 @about("incident")
@@ -152,6 +156,7 @@ def injury_grade_of(f, law) -> tuple[list, list]:
         missed.append(both(says(brief, GRAVE_WORDS), negate(done), newest is None))
     return reached, missed
 
+# %% ../../../notebooks/specials/chapters/case_filing_incidents.ipynb #fa5762bc
 @about("incident")
 def injury_settled(f, law):
     "A minor or graver injury, or one never appraised, ended with a penalty or mediation and no criminal case. 轻伤以上或者伤重未鉴定，仅作行政处罚或者调解，未立刑事案件。"

@@ -81,13 +81,14 @@ def unfiled(f, choice, kinds=None) -> list:
     "Per penalty: is there no criminal case for the act?"
     return [negate(same_case(c, j, a, d, kind_of(n), choice.match_window_days)) for c, j, a, d, n in rows(f, "cases", "convictions", "violation_end_date", "decision_date", "violation_name")]
 
-# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #0c7a0dca
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #97e6a2ac
 @about("penalty")
 def punished_only(f, law, choice):
     "The act reaches the threshold of a crime and only an administrative penalty was given. 违法行为已达刑事立案标准，仅作行政处罚，未见立案。"
     law.on("no_substitute", f.matter_date)
     return column(map(both, reaches(f, law), unfiled(f, choice)), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #4a6844ab
 @about("penalty")
 def decided_against(f, law, choice):
     "A reasoned decision not to file or not to prosecute exists for the act. 已有说明理由的不立案或者不起诉决定。"
@@ -117,6 +118,7 @@ def forgiven_relative(f, law):
     "Taken from relatives who forgave. 盗窃、诈骗近亲属财物并获谅解。"
     return column((both(says(t, "近亲属|父母|亲属|家庭成员"), says(t, "谅解|不要求追究")) for (t,) in rows(f, "violation_text")), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #8eb3563f
 @about("penalty")
 def amount_unsure(f, law):
     "The amount may be the fine, or that of several persons together. 数额疑为罚款数额或者多人合计数额。"
@@ -135,8 +137,9 @@ def again_severity(f, law, choice):
     later = [later_case(c, j, a, d, kind_of(n), choice.match_window_days) for c, j, a, d, n in rows(f, "cases", "convictions", "violation_end_date", "decision_date", "violation_name")]
     return column((4 if x else 3 for x in later), f, INT)
 
-# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #91b000f1
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #3fa79fdc
 def of_kind(*wanted):
+    "A question to penalties: is the violation one of these kinds?"
     def these(f): return (f.matter_kind == "penalty") & column((None if kind_of(n) is None else kind_of(n) in wanted for (n,) in rows(f, "violation_name")), f)
     return these
 
@@ -161,6 +164,7 @@ def theft_series(f, law, choice) -> list:
         return {d: acts[d] for d, end in zip(days, years_after(days, n), strict=True) if end >= act}, open_
     return [series(*x, n) for x, n in zip(rows(f, "penalties", "incidents", "violation_end_date"), years, strict=True)]
 
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #dce60e94
 @about("penalty")
 def thefts_apart(f, law, choice):
     "Three or more thefts within two years, each dealt with alone and none in a criminal case. 二年内盗窃三次以上，逐次作治安处理，均未立案。"
@@ -207,7 +211,7 @@ def half_reached(f, law, choice):
     half = [both(atleast(a, None if x is None or r is None else x * r), negate(atleast(a, x))) for (a,), x, r in zip(rows(f, "violation_amount_yuan"), full, ratio, strict=True)]
     return column((both(h, either(c, p), u) for h, c, p, u in zip(half, *prior_record(f, law), unfiled(f, choice), strict=True)), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #70b60a66
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #2c21bb3e
 def a_gambling(f):
     "A penalty for gambling or providing for it that is not void."
     return of_kind("gambling")(f) & ~f.is_void
@@ -232,6 +236,7 @@ def fees_of_a_parlour(f, law):
     "Fees for seats in a parlour, or stakes counted round by round. 棋牌室正常服务费，或者赌资系按局累加。"
     return column((either(says(t, "棋牌室服务费|茶位费|台位费|正常服务费"), None if says(t, "按局累计|逐局累加") is not False else False) for (t,) in rows(f, "violation_text")), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #8ab71f0e
 def repeated_kind(f):
     "A penalty for illegal practice of medicine or tobacco trade that is not void."
     return of_kind("medicine", "tobacco")(f) & ~f.is_void
@@ -251,7 +256,7 @@ def punished_again(f, law, choice):
     flags = [again(*x, y) for x, y in zip(rows(f, "violation_name", "penalties", "violation_end_date", "violation_amount_yuan", "penalty_no"), limits, strict=True)]
     return column(map(both, flags, unfiled(f, choice)), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #46d5d630
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #7b639d75
 POLICE = ("police", "traffic")
 
 def by_agency(f):
@@ -275,6 +280,7 @@ def not_referred(f, law):
     flags = [missing(*x, d) for x, d in zip(rows(f, "referrals", "penalty_no", "violation_name", "violation_end_date"), refer_by(f, law), strict=True)]
     return column(map(both, reaches(f, law), flags), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_penalties.ipynb #e39b1a86
 @about("penalty")
 def police_has_it(f, law, choice):
     "The police have an entry that came from an agency at that time. 公安机关已有该机关移送的受案记录。"

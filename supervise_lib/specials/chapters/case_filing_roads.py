@@ -50,7 +50,7 @@ def driver_died(f, law, choice):
     "The driver died of the accident. 驾驶人已死亡。"
     return column((None if x is None else any(r["date"] and d and 0 <= (r["date"] - d).days <= choice.match_window_days for r in x) for x, d in rows(f, "deaths", "matter_date")), f)
 
-# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #2fbaec83
+# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #783ce094
 DUI = ("dui_bac", "dui_bac_minor")
 
 def is_test(f):
@@ -75,6 +75,7 @@ def drunk_unfiled(f, law, choice):
     waited = [after(law.as_of, d) for d in cells(period_days_criminal(f.matter_date, law.on("file_review_check_days", f.matter_date)))]
     return column(map(both, drunk(f, law), waited, no_road_case(f, choice)), f)
 
+# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #e4ebb9d5
 @about("test")
 def no_road(f, law):
     "Driven only in a car park or residential compound, or not on a road. 仅在停车场、居民小区等挪车，或者并非道路。"
@@ -127,12 +128,13 @@ def days_referred(f, law):
     due = period_days_criminal(f.police_receive_date, law.on("referral_review_days", f.police_receive_date))
     return days_between(due, column((law.as_of if x == "none" else d for x, d in rows(f, "police_decision", "police_decision_date")), f, DATE))
 
-# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #e0d64c9b
+# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #0a1c834a
 def is_notice(f):
     "A notice to file."
     return f.matter_kind == "notice"
 
 def notice_due(f, law) -> list:
+    "Per notice the last day for filing."
     return cells(period_days_criminal(f.recipient_receive_date, law.on("file_on_notice_days", f.recipient_receive_date)))
 
 def not_obeyed(f, law) -> list:
@@ -156,6 +158,7 @@ def left_lying(f, law) -> list:
         return law.as_of > due and not measures and not any(s["transfer"] for s in suspects)
     return [lying(*x, d) for x, d in zip(rows(f, "is_filed", "case_status", "measures", "suspects"), urge, strict=True)]
 
+# %% ../../../notebooks/specials/chapters/case_filing_roads.ipynb #4089eb2c
 @about("notice")
 def notice_ignored(f, law):
     "No case was filed within the days after the notice, or it was filed and nothing done for months. 收到通知立案书后逾期未立案，或者立案后满三个月未开展侦查。"

@@ -17,7 +17,7 @@ from ...model.lists import to_lists
 from ...model.verdicts import BOOL, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #cb579cd1
+# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #413ecd5d
 FLOAT, DATE, INT = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64())
 DAYS, YUAN = Text("days", "日"), Text("yuan", "元")
 
@@ -31,23 +31,42 @@ def about(*kinds):
         return asked
     return ask
 
-def rows(f, *columns): return zip(*(to_lists(f[c]) for c in columns), strict=True)
-def column(values, f, kind=BOOL): return pd.Series(list(values), index=f.index, dtype=kind)
-def cells(series) -> list: return [None if pd.isna(x) else x for x in series]
+def rows(f, *columns):
+    "The rows of these columns one by one, as plain values."
+    return zip(*(to_lists(f[c]) for c in columns), strict=True)
+
+def column(values, f, kind=BOOL):
+    "Plain values as a column of the frame."
+    return pd.Series(list(values), index=f.index, dtype=kind)
+
+def cells(series) -> list:
+    "A column as plain values, None for what is missing."
+    return [None if pd.isna(x) else x for x in series]
 
 def value(law, name, dates) -> list:
     "A law value on each day, as numbers; None where the day is missing or the value was not yet in force."
     return [None if x is None else float(x) if isinstance(x, (int, float)) else x for x in cells(law.on(name, dates))]
 
-# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #c24f9209
+# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #72f3aa87
 def either(*flags):
     "True if any is, else None if any is open, else False."
     return True if any(x is True for x in flags) else None if any(x is None for x in flags) else False
 
-def both(*flags): return negate(either(*map(negate, flags)))
-def negate(x): return None if x is None else not x
-def atleast(a, b): return None if a is None or b is None else a >= b
-def after(a, b): return None if a is None or b is None else a > b
+def both(*flags):
+    "True if all are, else False if any is, else None."
+    return negate(either(*map(negate, flags)))
+
+def negate(x):
+    "No for yes, open stays open."
+    return None if x is None else not x
+
+def atleast(a, b):
+    "Is a at least b? None where either is missing."
+    return None if a is None or b is None else a >= b
+
+def after(a, b):
+    "Is a after b? None where either is missing."
+    return None if a is None or b is None else a > b
 
 def says(text, words):
     "Does the text hold one of the words? None where there is no text."
