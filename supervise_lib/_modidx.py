@@ -1942,6 +1942,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'supervise_lib/publish/canvas.py'),
                                               'supervise_lib.publish.canvas.set_folder': ( 'publish/canvas.html#set_folder',
                                                                                            'supervise_lib/publish/canvas.py'),
+                                              'supervise_lib.publish.canvas.settle': ( 'publish/canvas.html#settle',
+                                                                                       'supervise_lib/publish/canvas.py'),
                                               'supervise_lib.publish.canvas.sheet': ( 'publish/canvas.html#sheet',
                                                                                       'supervise_lib/publish/canvas.py'),
                                               'supervise_lib.publish.canvas.show': ( 'publish/canvas.html#show',

@@ -6,9 +6,10 @@
 __all__ = ['MAY', 'MODES', 'COMPULSORY', 'WAY', 'BAND', 'KINDS', 'FILE', 'Way', 'FineRule', 'Band', 'Fact', 'fields', 'General',
            'read_general', 'spellings', 'read_charge', 'read_bands']
 
-# %% ../../notebooks/law/bandbook.ipynb #0a06df30
+# %% ../../notebooks/law/bandbook.ipynb #3e315bdf
 import difflib, itertools, re
 from dataclasses import dataclass
+from functools import cached_property
 from datetime import date
 from pathlib import Path
 import yaml
@@ -42,7 +43,7 @@ class FineRule:
     yuan: str = ""              # a law value
     times: str = ""             # a law value
 
-# %% ../../notebooks/law/bandbook.ipynb #6a303a4d
+# %% ../../notebooks/law/bandbook.ipynb #1873f3fe
 @dataclass(frozen=True)
 class Band:
     "One step of the penalties of a charge, in one period. 量刑幅度"
@@ -70,7 +71,7 @@ class Band:
 
     @property
     def fine_compulsory(self) -> bool: return self.fine_mode in COMPULSORY
-    @property
+    @cached_property
     def values(self) -> set: return _names(self.ways) | _names(self.fine_min) | _names(self.fine_max)
     def in_force(self, day: date) -> bool: return self.since <= day and (self.until is None or day <= self.until)
 

@@ -10,7 +10,7 @@ __all__ = ['LOOKS', 'SHARE_OF_ROWS', 'EACH', 'NO_VERDICTS', 'MARKS', 'MARK_TEXT'
            'bands_of', 'funnel', 'intervals', 'unit_of', 'residuals', 'Picture', 'nothing', 'png', 'sentence_timeline',
            'set_folder', 'sheet', 'show', 'survival', 'timeline', 'use_fonts']
 
-# %% ../../notebooks/publish/figures.ipynb #e679e2f4
+# %% ../../notebooks/publish/figures.ipynb #b91ad230
 from collections.abc import Mapping
 import numpy as np, pandas as pd
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matplotlib.transforms import Bbox
 from ..model.verdicts import OUTCOME_TEXT, Outcome
 from .canvas import (BLUE, FAINT, GREEN, INK, NO_ROWS, ORANGE, PALE, PAPER, PERCENT, RED, Picture, below, group_names, notes_of,
-    nothing, numbers, png, set_folder, sheet, show, use_fonts, width, words, wrap)
+    nothing, numbers, png, set_folder, settle, sheet, show, use_fonts, width, words, wrap)
 from .timelines import sentence_timeline, survival, timeline
 from ..stats.rates import FUNNEL, binomial_limits, poisson_limits
 from ..text import Text
@@ -76,7 +76,7 @@ def one(statistics: pd.DataFrame, statistic: str | None = None, measure: str | N
         if wanted is not None: d = d[(d[column] == wanted).fillna(False)]
     return d.reset_index(drop=True)
 
-# %% ../../notebooks/publish/figures.ipynb #7030d87b
+# %% ../../notebooks/publish/figures.ipynb #980263da
 _AROUND = [(dx * r, dy * r) for r in (7, 13, 21, 32, 46) for dx, dy in ((1, 0), (-1, 0), (.7, .8), (.7, -.8), (-.7, .8), (-.7, -.8), (0, 1.2), (0, -1.2))]
 
 def _box(at, offset, text, size, scale) -> Bbox:
@@ -88,7 +88,7 @@ def _box(at, offset, text, size, scale) -> Bbox:
 
 def label_points(fig, ax, xs, ys, texts, others=(), size: float = 7.5) -> None:
     "Write each point's label beside it where it covers nothing. 标注不重叠"
-    fig.draw_without_rendering(); scale = fig.dpi / 72; frame = ax.get_window_extent()
+    settle(fig); scale = fig.dpi / 72; frame = ax.get_window_extent()
     spots = [tuple(p) for p in ax.transData.transform(np.column_stack([np.r_[xs, [o[0] for o in others]], np.r_[ys, [o[1] for o in others]]]))]; taken = []
     for at, x, y, text in zip(spots, xs, ys, texts, strict=False):
         def cost(offset, at=at, text=text):

@@ -7,6 +7,7 @@ __all__ = ['prepare']
 
 # %% ../../notebooks/publish/preload.ipynb #5e685ae1
 import supervise_lib.publish.figures, supervise_lib.publish.tables, supervise_lib.work.execute  # noqa: F401 (for the forks)
+from ..data.charges import charges
 from ..law.bandbook import read_bands
 from ..law.calendar import default_calendar
 from ..law.values import Law
@@ -16,8 +17,8 @@ from ..work.records import code_hash
 from ..work.run import compiled_frame
 
 def prepare():
-    "Read the law, the bands and the calendar, load the fonts, compile the frame of every special. 预热"
-    law = Law(); read_bands(law=law); default_calendar(); use_fonts()
+    "Read the law, the bands, the charges and the calendar, load the fonts, compile the frame of every special. 预热"
+    law = Law(); read_bands(law=law); default_calendar(); charges(); use_fonts()
     for name in special_names(): compiled_frame(special(name)); code_hash(name)
 
 prepare()

@@ -81,14 +81,14 @@ def _unbound(table: str, name: str):
     import ibis
     return ibis.table(ibis.Schema.from_pyarrow(contract(table).arrow_schema()), name=name)
 
-# %% ../../notebooks/work/run.ipynb #798ac67f
+# %% ../../notebooks/work/run.ipynb #96195cff
 @cache
 def _compiled(build, tables) -> tuple:
     "SQL, Arrow schema and the tables read across regions of a frame function."
     import ibis
     everywhere = Everywhere(tables)
     expr = build(SimpleNamespace(**{t: _unbound(t, t) for t in tables}, everywhere=everywhere))
-    return str(ibis.to_sql(expr, dialect="duckdb")), expr.schema().to_pyarrow(), tuple(sorted(everywhere._asked))
+    return str(ibis.to_sql(expr, dialect="duckdb", pretty=False)), expr.schema().to_pyarrow(), tuple(sorted(everywhere._asked))
 
 def compiled_frame(special: Special) -> tuple:
     "The special's frame as SQL, with the schema of its answer and the tables it reads across regions. 编译后的研判表查询"
@@ -154,13 +154,14 @@ class Why:
     def __str__(self): return "\n".join(self.lines())
     def _repr_html_(self): return "<pre>" + str(self).replace("&", "&amp;").replace("<", "&lt;") + "</pre>"
 
-# %% ../../notebooks/work/run.ipynb #11953711
+# %% ../../notebooks/work/run.ipynb #de3fd7de
 def find_row(run, key) -> pd.Series:
     "The one row of the frame that `key` names. 查找行"
     parts = [str(k) for k in (key if isinstance(key, (tuple, list)) else str(key).split(","))]
     if len(parts) == 1 and (lead := run.leads[run.leads["lead_no"] == parts[0]]).shape[0]: parts = [str(lead.iloc[0][k]) for k in run.special.key]
     keys = run.frame[list(run.special.key)].astype(str)
-    match = keys.apply(lambda column: column.isin(parts)).sum(axis=1) == len(set(parts))
+    if len(parts) == len(run.special.key): match = (keys == parts).all(axis=1)
+    else: match = keys.apply(lambda column: column.isin(parts)).sum(axis=1) == len(set(parts))
     if match.sum() == 1: return run.frame[match].iloc[0]
     names = ", ".join(run.special.key)
     if not match.any(): raise KeyError(f"no row of {run!r} has the key {','.join(parts)}; a key is {names}, for example {','.join(keys.iloc[0]) if len(keys) else '(the frame is empty)'} 无此行")
