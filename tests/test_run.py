@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ from supervise_lib.settings import resource
 from supervise_lib.work.batch import batch, plan
 from supervise_lib.work.execute import Job, check_job, execute
 from supervise_lib.work.index import index_page, read_runs, write_index
-from supervise_lib.work.run import Run, RunError
+from supervise_lib.work.run import Run, RunError, find_row
 from supervise_lib.work.templates import TemplateError, check_parameters, declared, template_hash, template_path
 
 pytestmark = pytest.mark.usefixtures("chinese")
@@ -285,6 +286,14 @@ def test_why_of_an_ambiguous_or_unknown_key(province):
     assert province.why(counts[counts == 1].index[0]).row["case_no"] == counts[counts == 1].index[0]
     for key in ("（2099）皖0000刑初1号", "", "JUDG-340000-20231231-NOPE", (counts.index[0], "nobody")):
         with pytest.raises(KeyError, match="no row of .*for example"): province.why(key)
+
+
+def test_a_row_is_found_by_its_key_in_any_order_and_with_equal_parts():
+    frame = pd.DataFrame({"case": ["1", "1", "2"], "person": ["1", "3", "4"]})
+    run = SimpleNamespace(frame=frame, leads=pd.DataFrame({"lead_no": []}), special=SimpleNamespace(key=("case", "person")))
+    for key, row in ((("1", "1"), 0), (("1", "3"), 1), (("3", "1"), 1), ("4", 2)): assert find_row(run, key).name == row
+    with pytest.raises(KeyError, match="no row of"): find_row(run, ("2", "2"))
+    with pytest.raises(KeyError, match="2 rows have 1"): find_row(run, "1")
 
 
 def test_why_in_an_empty_frame(province):

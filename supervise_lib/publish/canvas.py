@@ -106,7 +106,7 @@ def nothing(title: Text | str | None = None, why: Text = NO_ROWS) -> Figure:
     ax.set_axis_off(); ax.text(0.5, 0.5, wrap(why, 80), ha="center", va="center", size=11, color=INK, transform=ax.transAxes)
     return fig
 
-# %% ../../notebooks/publish/canvas.ipynb #8cc520fe
+# %% ../../notebooks/publish/canvas.ipynb #165b59a1
 _folder: list[Path | None] = [None]
 
 def set_folder(path: str | Path | None) -> None:
@@ -115,10 +115,10 @@ def set_folder(path: str | Path | None) -> None:
 
 def png(fig: Figure, dpi: int = DPI, colours: int = 64) -> bytes:
     "The figure as PNG in few colours, the same bytes each time; a character without a glyph is an error. 图片字节"
-    raw, out = io.BytesIO(), io.BytesIO(); settle(fig)
+    raw, out = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
-        try: fig.savefig(raw, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, facecolor=PAPER, pil_kwargs={"compress_level": 1})
+        try: settle(fig); fig.savefig(raw, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, facecolor=PAPER, pil_kwargs={"compress_level": 1})
         except UserWarning as e: raise ValueError(f"{e} Draw it without that character, or call use_fonts() before drawing 字体缺字") from None
     Image.open(raw).convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, format="PNG", dpi=(dpi, dpi))
     return out.getvalue()

@@ -8,8 +8,9 @@ __all__ = ['ACROSS', 'STAGING', 'RunError', 'as_day', 'as_region', 'deliveries',
            'model_of', 'Why', 'find_row', 'why_of', 'most_urgent_of', 'write_parquet', 'inputs_of', 'data_inputs',
            'manifest_of', 'dump_run', 'run_folder', 'save_run', 'Run']
 
-# %% ../../notebooks/work/run.ipynb #d2305264
+# %% ../../notebooks/work/run.ipynb #42b9ff60
 import datetime as dt, json, os, time
+from collections import Counter
 from functools import cache, cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -154,14 +155,13 @@ class Why:
     def __str__(self): return "\n".join(self.lines())
     def _repr_html_(self): return "<pre>" + str(self).replace("&", "&amp;").replace("<", "&lt;") + "</pre>"
 
-# %% ../../notebooks/work/run.ipynb #de3fd7de
+# %% ../../notebooks/work/run.ipynb #098f4167
 def find_row(run, key) -> pd.Series:
     "The one row of the frame that `key` names. 查找行"
     parts = [str(k) for k in (key if isinstance(key, (tuple, list)) else str(key).split(","))]
     if len(parts) == 1 and (lead := run.leads[run.leads["lead_no"] == parts[0]]).shape[0]: parts = [str(lead.iloc[0][k]) for k in run.special.key]
     keys = run.frame[list(run.special.key)].astype(str)
-    if len(parts) == len(run.special.key): match = (keys == parts).all(axis=1)
-    else: match = keys.apply(lambda column: column.isin(parts)).sum(axis=1) == len(set(parts))
+    match = np.array([Counter(parts) <= Counter(row) for row in keys.itertuples(index=False, name=None)], bool)
     if match.sum() == 1: return run.frame[match].iloc[0]
     names = ", ".join(run.special.key)
     if not match.any(): raise KeyError(f"no row of {run!r} has the key {','.join(parts)}; a key is {names}, for example {','.join(keys.iloc[0]) if len(keys) else '(the frame is empty)'} 无此行")
