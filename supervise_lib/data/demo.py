@@ -104,7 +104,7 @@ def truth_of(w: World) -> pd.DataFrame:
     columns = ["special", "rule", "region_code", "case_no", "defendant_seq", "person_name", "person_id_no", "kind", "turn", "note_en", "note_zh"]
     return pd.DataFrame(rows, columns=columns).convert_dtypes(dtype_backend="pyarrow")
 
-# %% ../../notebooks/data/demo.ipynb #3c8f0438
+# %% ../../notebooks/data/demo.ipynb #0181aab2
 @dataclass(frozen=True)
 class Delivery:
     "What was delivered: files by table, rows, the truth. 一次移送"
@@ -118,13 +118,13 @@ class Delivery:
     def __str__(self):
         return f"{self.judgments:,} judgments, {sum(map(len, self.files.values()))} files of {len(self.files)} tables in {self.folder} 判决{self.judgments}份"
 
-def deliver(folder: str | Path, scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31") -> Delivery:
+def deliver(folder: str | Path, scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31", tables=None) -> Delivery:  # tables: these only; default: all
     "Write the province's files by agency and the truth beside them. 生成移送数据"
     folder = Path(folder)
     w = world(scale, seed, as_of)
     for a in agencies(w.told): shutil.rmtree(folder / a, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    told = {t: r for t, r in w.told.items() if r}
+    told = {t: r for t, r in w.told.items() if r and (tables is None or t in tables)}
     files = {t: deliver_table(folder, a, t, told[t], w) for a, ts in agencies(told).items() for t in ts}
     path = folder / "truth.parquet"
     truth_of(w).to_parquet(path, index=False)
@@ -158,13 +158,13 @@ def as_in_lake(keys: pd.Series) -> pd.Series:
 
 PLANTED = "truth_planted_"
 
-# %% ../../notebooks/data/demo.ipynb #8d5d8d89
-def build_demo(lake, folder: str | Path, scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31", cases=None) -> pd.DataFrame:  # cases: planted rows; default: those of all params files
+# %% ../../notebooks/data/demo.ipynb #c7f7c847
+def build_demo(lake, folder: str | Path, scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31", cases=None, tables=None) -> pd.DataFrame:  # cases: planted rows; default: those of all params files
     "Deliver, ingest every file, read the documents, plant the rows of params files; what became of the rows of each table. 建演示数据湖"
     from supervise_lib.data.lake import Lake
     from supervise_lib.data.readers import ingest
     lake = lake if isinstance(lake, Lake) else Lake(lake)
-    found, out = deliver(folder, scale, seed, as_of), []
+    found, out = deliver(folder, scale, seed, as_of, tables), []
     for agency, names in agencies(found.files).items():
         for table in names:
             r = ingest(table, found.files[table], lake, extract_date=as_of, source=f"demo {agency}", legal_basis="demo", complete=True)
