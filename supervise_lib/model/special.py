@@ -70,11 +70,11 @@ def _case(number, record, where) -> Case:
     rows = tuple({**r.get("given", {}), **row} for row in r["rows"])
     return Case(r["rule"], Text(**r["note"]), rows, tuple(r["expect"]), tuple(r.get("severity", ())), r.get("as_of"), tuple(r.get("absent", ())))
 
-# %% ../../notebooks/model/special.ipynb #0568dced
-SECTIONS = ("choices", "cases", "planted", "absence")
+# %% ../../notebooks/model/special.ipynb #c05919c5
+SECTIONS = ("choices", "cases", "planted", "absence", "parts")
 
-def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...], tuple[str, ...]]:
-    "Choices, worked cases, planted rows and columns in which nothing means that there was nothing, of one special. 读取专项参数"
+def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...], tuple[str, ...], dict[str, Text]]:
+    "Choices, worked cases, planted rows, columns in which nothing means that there was nothing, and words for parts of records, of one special. 读取专项参数"
     try: raw = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except yaml.MarkedYAMLError as e: raise ParamsError(f"{path}:{e.problem_mark.line + 1}: not valid YAML: {e.problem} 格式有误") from None
     if unknown := set(raw) - set(SECTIONS): raise ParamsError(f"{path}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)} 未知键")
@@ -83,7 +83,7 @@ def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[
     absence = raw.get("absence") or []
     if not isinstance(absence, list) or not all(isinstance(c, str) for c in absence): raise ParamsError(f"{path}: absence must be a list of columns, or of RULE.column, found {absence!r} 应为字段列表")
     return ({k: _choice(k, v, path) for k, v in (raw.get("choices") or {}).items()},
-            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows, tuple(absence))
+            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows, tuple(absence), {k: Text(**t) for k, t in (raw.get("parts") or {}).items()})
 
 # %% ../../notebooks/model/special.ipynb #f43a1041
 class Choices:
@@ -109,7 +109,7 @@ class Derived:
     sources: tuple[str, ...]    # "table.column"
     kind: pa.DataType = field(default_factory=pa.string)
 
-# %% ../../notebooks/model/special.ipynb #070af7dc
+# %% ../../notebooks/model/special.ipynb #175e6daa
 @dataclass(frozen=True)
 class Special:
     "One supervision topic; refuses at import what cannot be right. 专项"
@@ -142,11 +142,13 @@ class Special:
     @property
     def absence(self) -> tuple[str, ...]: return self._params[3]      # columns, or RULE.column, in which nothing means that there was nothing
 
+    @property
+    def parts(self) -> dict[str, Text]: return self._params[4]        # words for parts of its nested records, beside those of params/words.yaml
+
     def rule(self, id: str) -> Rule:
         "The rule of that id."
-        found = next((r for r in self.rules if r.id == id), None)
-        if found is None: raise KeyError(f"{self.name} has no rule {id!r}; it has {', '.join(r.id for r in self.rules)} 无此规则")
-        return found
+        if id in (ids := [r.id for r in self.rules]): return self.rules[ids.index(id)]
+        raise KeyError(f"{self.name} has no rule {id!r}; it has {', '.join(ids)} 无此规则")
 
 # %% ../../notebooks/model/special.ipynb #82551cf8
 def _source_column(special: Special, name: str):
