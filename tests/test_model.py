@@ -1,5 +1,6 @@
 """The logic of verdicts and leads: what may be said of a row when something of it is not known, and what a lead carries."""
 import json
+from dataclasses import replace
 from datetime import date
 from itertools import product
 
@@ -218,6 +219,26 @@ def test_after_the_deadline_another_instrument_follows():
     assert said(AS_OF) == {"protest", "correction_opinion"}
     assert said(date(2023, 5, 17)) == {"protest_request", "correction_opinion"}
     assert said(None) == {"protest", "protest_request", "correction_opinion"}
+
+def by_document(f):
+    "The instrument by the kind of verdict. 按判决结果确定监督方式。"
+    return f.verdict.map({"guilty": "protest", "exempt": "correction_opinion"}, na_action="ignore").astype(pd.ArrowDtype(pa.string()))
+
+@pytest.mark.parametrize("verdict, found", [("guilty", "protest"), (None, "")])
+def test_an_instrument_may_depend_on_the_row(verdict, found):
+    s = replace(TOY, rules=(replace(MAIN, instrument=by_document, late_instrument=None, needs=("term_months",), applies=None, exclusions=()),))
+    s.__dict__["_params"] = TOY._params
+    f = frame({"verdict": verdict}, {"term_months": 1})
+    leads = make_leads(s, f, judge_all(s, f, Law(), None), Law(), "340123", AS_OF)
+    assert leads["instruments"].tolist() == [found]
+
+def test_an_instrument_that_does_not_exist_is_refused():
+    def strange(f):
+        "Anything. 任意。"
+        return ["lawsuit"] * len(f)
+    s = replace(TOY, rules=(replace(MAIN, instrument=strange, applies=None, exclusions=()),))
+    f = frame({})
+    with pytest.raises(ValueError, match="strange proposes lawsuit"): make_leads(s, f, judge_all(s, f, Law(), None), Law(), "340123", AS_OF)
 
 def test_a_rule_that_only_orders_makes_no_lead():
     got = leads_of({"verdict": "exempt"})

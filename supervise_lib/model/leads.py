@@ -6,13 +6,13 @@
 __all__ = ['TERM', 'YES', 'NO', 'NONE', 'MISSING', 'lead_no', 'parse_lead_no', 'law_entries', 'values_used', 'code_words',
            'own_words', 'part_names', 'part_words', 'in_words', 'explain', 'make_leads']
 
-# %% ../../notebooks/model/leads.ipynb #4c0d4bab
+# %% ../../notebooks/model/leads.ipynb #b58b7ea0
 import datetime as dt, hashlib, json
 from functools import cache
 import pandas as pd, pyarrow as pa
 from ..data.contracts import contract
 from ..law.values import unit_words
-from .rules import reason_text
+from .rules import call, reason_text
 from .special import Special, label
 from .verdicts import OUTCOME_TEXT, Outcome
 from ..settings import wording
@@ -119,30 +119,48 @@ def explain(special: Special, row: pd.Series, verdicts: pd.DataFrame, law) -> li
                      "mark": v.mark, "margin": _plain(v.margin), "margin_unit": rule.margin_unit.to_dict() if rule.margin_unit else None, "deadline": _plain(v.deadline)})
     return told
 
-# %% ../../notebooks/model/leads.ipynb #bebe008c
-def _instrument(rule, deadline, as_of) -> str:
-    "What may follow a hit: once the deadline has passed the later instrument, and both where the deadline is not known."
-    if not rule.late_instrument: return rule.instrument
-    if pd.isna(deadline): return f"{rule.instrument};{rule.late_instrument}"
-    return rule.instrument if deadline >= as_of else rule.late_instrument
+# %% ../../notebooks/model/leads.ipynb #5d8fb90d
+def _first(rule, f, law) -> list:
+    "The rule's instrument for each row; missing where the rows do not say which document it is."
+    if not callable(rule.instrument): return [rule.instrument] * len(f)
+    found = [None if pd.isna(v) else v for v in call(rule.instrument, f, law)]
+    if odd := set(found) - {None, *contract("supervision_documents").columns["document_kind"].values}:
+        raise ValueError(f"{rule.id}: {rule.instrument.__name__} proposes {', '.join(sorted(odd))}, not in supervision_documents.document_kind 未知监督方式")
+    return found
 
-def _gather(special: Special, hits: pd.DataFrame, as_of) -> pd.DataFrame:
+def _then(first, rule, deadline, as_of) -> str:
+    "What may follow a hit: once the deadline has passed the later instrument, and both where the deadline is not known."
+    if not rule.late_instrument: return first or ""
+    if pd.isna(deadline): return ";".join(filter(None, (first, rule.late_instrument)))
+    return (first or "") if deadline >= as_of else rule.late_instrument
+
+def _instruments(special, hits, rows, law, as_of) -> pd.Series:
+    "What may follow each hit; `rows`: the frame by its key."
+    found = pd.Series("", index=hits.index, dtype=object)
+    for id, group in hits.groupby("rule", sort=False):
+        rule, keys = special.rule(id), group[list(special.key)].itertuples(index=False, name=None)
+        first = _first(rule, rows.loc[[k if len(k) > 1 else k[0] for k in keys]], law)
+        found[group.index] = [_then(i, rule, d, as_of) for i, d in zip(first, group["deadline"], strict=True)]
+    return found
+
+# %% ../../notebooks/model/leads.ipynb #1b11b11b
+def _gather(special: Special, hits: pd.DataFrame, rows, law, as_of) -> pd.DataFrame:
     "Hits of the same row put together."
     key = list(special.key)
     join = lambda s: ";".join(dict.fromkeys(x for v in s.fillna("") for x in str(v).split(";") if x))
-    hits = hits.assign(instrument=[_instrument(special.rule(r), d, as_of) for r, d in zip(hits["rule"], hits["deadline"], strict=True)])
+    hits = hits.assign(instrument=_instruments(special, hits, rows, law, as_of))
     return hits.groupby(key, sort=False, dropna=False).agg(
         severity=("severity", "max"), hits=("rule", join), n_hits=("rule", "size"), instruments=("instrument", join), deadline=("deadline", "min"), mark=("mark", join)).reset_index()
 
-# %% ../../notebooks/model/leads.ipynb #7e8933d2
+# %% ../../notebooks/model/leads.ipynb #afdda599
 def make_leads(special: Special, frame: pd.DataFrame, verdicts: pd.DataFrame, law, region: str, as_of: dt.date) -> pd.DataFrame:
     "The leads of a run, most urgent first. 生成线索"
     alone = {r.id for r in special.rules if not r.only_with_others}
     key, hits = list(special.key), verdicts[verdicts["outcome"] == "hit"]
     standing = hits[hits["rule"].isin(alone)][key].drop_duplicates()
     if not len(standing): return _empty(special)
-    leads = _gather(special, hits.merge(standing, on=key), as_of)
     rows = frame.set_index(key, drop=False)
+    leads = _gather(special, hits.merge(standing, on=key), rows, law, as_of)
     by_key = dict(tuple(verdicts.groupby(key, sort=False, dropna=False)))
     leads["lead_no"] = [lead_no(special.name, region, as_of, k) for k in leads[key].itertuples(index=False, name=None)]
     leads["region_code"], leads["day"] = [[rows.loc[k if len(k) > 1 else k[0], c] for k in leads[key].itertuples(index=False, name=None)] for c in ("region_code", special.day)]

@@ -167,7 +167,7 @@ def sources(special: Special, name: str) -> tuple[str, ...]:
     if name in special.derived: return special.derived[name].sources
     return tuple(f"{t}.{name}" for t in special.tables if name in contract(t).columns)[:1]
 
-# %% ../../notebooks/model/special.ipynb #7bb9d2e2
+# %% ../../notebooks/model/special.ipynb #80931529
 def _wrong(special: Special):
     "Everything wrong with a declaration, one sentence each."
     if not special.name.isidentifier() or special.name != special.name.lower(): yield f"name {special.name!r} must be lower_case_words"
@@ -181,10 +181,13 @@ def _wrong(special: Special):
             if t not in special.tables or c not in contract(t).columns: yield f"derived column {name}: {s} is not a column of one of its tables"
     for r in special.rules: yield from (f"rule {r.id}: {w}" for w in _wrong_rule(special, r, instruments))
 
+def _unsaid(fn):
+    "What is wrong with the sentence of a function, if anything."
+    try: sentence(fn)
+    except ValueError as e: yield str(e)
+
 def _wrong_rule(special, r, instruments):
-    for fn in (r.condition, *r.exclusions):
-        try: sentence(fn)
-        except ValueError as e: yield str(e)
+    for fn in (r.condition, *r.exclusions): yield from _unsaid(fn)
     if r.late_instrument and r.late_instrument not in instruments: yield f"instrument {r.late_instrument!r} is not in supervision_documents.document_kind"
     if not callable(r.severity) and r.severity not in (1, 2, 3, 4): yield f"severity {r.severity!r} must be 1 to 4 or a function of the frame"
     for c in (*r.needs, *r.shows):
@@ -196,7 +199,8 @@ def _wrong_rule(special, r, instruments):
         if n not in special.choices: yield f"choice {n!r} is not in params/specials/{special.name}.yaml"
     for t in r.complete:
         if t not in special.tables: yield f"complete table {t!r} is not among its tables"
-    if r.instrument not in instruments: yield f"instrument {r.instrument!r} is not in supervision_documents.document_kind"
+    if callable(r.instrument): yield from _unsaid(r.instrument)
+    elif r.instrument not in instruments: yield f"instrument {r.instrument!r} is not in supervision_documents.document_kind"
 
 def check_special(special: Special):
     "Refuse a special with anything wrong in it, saying all of it at once. 检查专项声明"
