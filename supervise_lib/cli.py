@@ -118,7 +118,7 @@ def _batch(jobs, outputs, workers, timeout, whole=None, force=False, runner=None
     console.print(f"{c['done']} done, {c['skipped']} skipped, {c['failed']} failed in {record['seconds']} s · {outputs / 'index.html'}", highlight=False)
     return record
 
-# %% ../notebooks/cli.ipynb #3349de84
+# %% ../notebooks/cli.ipynb #c8b860d8
 @app.command()
 def run(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], region: Region = None, as_of: AsOf = None, lang: Lang = None, choice: ChoiceOption = None,
         lake: LakeAt = None, outputs: Outputs = None, timeout: Annotated[float | None, typer.Option(help="Seconds per cell. 单元超时")] = None):
@@ -143,10 +143,10 @@ def batch(special: Annotated[list[str] | None, typer.Option("--special", "-s", h
     s = settings()
     jobs = _jobs(s, special, region, as_of, lang, below, plan_name, resume)
     if dry_run: _print_plan(jobs, s.outputs, force); return
-    record = _batch(jobs, s.outputs, workers, timeout, run_timeout, force, _runner(scheduler or s.scheduler))
+    with _shared(s, scheduler or s.scheduler): record = _batch(jobs, s.outputs, workers, timeout, run_timeout, force, _runner(scheduler or s.scheduler))
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
 
-# %% ../notebooks/cli.ipynb #39c4f5a1
+# %% ../notebooks/cli.ipynb #545641ca
 def _jobs(s, special, region, as_of, lang, below, plan_name, resume):
     "The jobs that were asked for: a batch to go on with, a plan by name, or specials × regions."
     from supervise_lib.model.special import special_names
@@ -170,6 +170,13 @@ def _runner(scheduler):
     if not scheduler: return None
     from supervise_lib.work.cluster import run_on
     return run_on(scheduler)
+
+def _shared(s, scheduler):
+    "What is fetched before a batch and put away after it, where a scheduler's machines share a store."
+    from contextlib import nullcontext
+    if not scheduler: return nullcontext()
+    from supervise_lib.work.cluster import shared
+    return shared(s)
 
 # %% ../notebooks/cli.ipynb #95083def
 @app.command()

@@ -286,7 +286,7 @@ def start(*args, **more):
     return subprocess.Popen([sys.executable, "-m", "supervise_lib.cli", "batch", *args], cwd=os.environ["SUPERVISE_HOME"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **more)
 
 
-def asked(toy): return [x for r in toy.regions for x in ("-r", r)] + ["--as-of", DAY, "-j", "2"]
+def asked(toy): return ["-s", SPECIAL] + [x for r in toy.regions for x in ("-r", r)] + ["--as-of", DAY, "-j", "2"]
 
 
 def wait_for(condition, seconds=90):
