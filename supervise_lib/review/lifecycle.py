@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['NEEDS', 'Step', 'Lifecycle', 'lifecycle', 'steps_from', 'Refused', 'permitted', 'reply_due', 'stage_due']
 
-# %% ../../notebooks/review/lifecycle.ipynb #c9993d2e
+# %% ../../notebooks/review/lifecycle.ipynb #526df40d
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
-import yaml
+import pandas as pd, yaml
 from ..data.contracts import contract
 from ..law.calendar import period_days_civil, period_months_civil, working_days_after
 from ..law.values import Law
@@ -81,19 +81,20 @@ def permitted(state: str, to: str, role: str, severity: int, brought: dict) -> S
     if brought.get("kind") and brought["kind"] not in contract("supervision_documents").columns["document_kind"].values: raise Refused(f"{brought['kind']!r} is no kind of document; see supervision_documents.document_kind 未知文书种类")
     return step
 
-# %% ../../notebooks/review/lifecycle.ipynb #2f22c8e0
+# %% ../../notebooks/review/lifecycle.ipynb #3e481003
 def reply_due(kind: str, served: dt.date, urgent: bool = False, law: Law | None = None) -> dt.date | None:  # urgent: the shorter time of a public-interest proposal
     "The last day on which the addressee may answer a document; None where the law gives no clock that we know. 应复日期"
     clock = lifecycle().clocks.get(kind)
     if clock is None: return None
     name, unit = (clock["urgent"], "days") if urgent and "urgent" in clock else (clock["value"], clock["unit"])
     length = (law or Law()).on(name, served)
-    if length is None: return None
-    return (period_months_civil if unit == "months" else period_days_civil)(served, int(length))
+    return None if pd.isna(length) else _known((period_months_civil if unit == "months" else period_days_civil)(served, int(length)))
 
 def stage_due(step: Step, since: dt.date) -> dt.date | None:
-    "The last day for a step, from the day on which the lead came to where it is. 流转期限"
+    "The last day for a step, from the day on which the lead came to where it is; None without a limit, or beyond the published calendar. 流转期限"
     limit = step.limit or {}
-    if "months" in limit: return period_months_civil(since, limit["months"])
+    if "months" in limit: return _known(period_months_civil(since, limit["months"]))
     if not limit: return None
-    return working_days_after(since, limit["days"]) if limit.get("working") else period_days_civil(since, limit["days"])
+    return _known(working_days_after(since, limit["days"]) if limit.get("working") else period_days_civil(since, limit["days"]))
+
+def _known(day): return None if pd.isna(day) else day
