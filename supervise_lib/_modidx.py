@@ -2309,6 +2309,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'supervise_lib/model/validation.py'),
                                                 'supervise_lib.model.validation._share': ( 'model/validation.html#_share',
                                                                                            'supervise_lib/model/validation.py'),
+                                                'supervise_lib.model.validation._top_mean': ( 'model/validation.html#_top_mean',
+                                                                                              'supervise_lib/model/validation.py'),
                                                 'supervise_lib.model.validation.backtest': ( 'model/validation.html#backtest',
                                                                                              'supervise_lib/model/validation.py'),
                                                 'supervise_lib.model.validation.by_county': ( 'model/validation.html#by_county',

@@ -51,20 +51,30 @@ def calibration(scored: pd.DataFrame) -> list[dict]:
     each = (p - y) ** 2
     return [*rows, {"statistic": "brier", "value": float(each.mean()), "low": float(each.mean() - 1.96 * each.std(ddof=1) / len(y) ** .5), "high": float(each.mean() + 1.96 * each.std(ddof=1) / len(y) ** .5), "n": len(y), "k": int(y.sum())}]
 
-# %% ../../notebooks/model/validation.ipynb #706093b0
+# %% ../../notebooks/model/validation.ipynb #59dfe9d9
 BETTER = Text("Among the first {k} leads {0:+.1%} more are confirmed than in the order of severity (90% interval {1:+.1%} to {2:+.1%}).", "前{k}条线索中属实的比例比按严重程度排序高{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
 NO_BETTER = Text("No better than the order of severity: the difference among the first {k} leads is {0:+.1%} (90% interval {1:+.1%} to {2:+.1%}).", "并不优于按严重程度排序：前{k}条线索的差异为{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
 ONLY_ORDER = Text("Not measured: it is the order of severity.", "即为严重程度排序，不另行检验。")
 
 def _plain(scored): return apply(Candidate("", "severity_order", {}), scored)
 
+def _top_mean(score, label, fold, share) -> float:
+    "Share of true labels among each fold's first rows."
+    order = np.lexsort((np.arange(len(score)), -score, fold))
+    f, y = fold[order], label[order]
+    start = np.r_[0, np.flatnonzero(np.diff(f)) + 1]
+    size = np.diff(np.r_[start, len(f)])
+    rank = np.arange(len(f)) - np.repeat(start, size)
+    return float(y[rank < np.repeat(np.maximum(np.round(size * share), 1), size)].mean())
+
 def gain(scored: pd.DataFrame, k: int, times: int = 400, seed: int = 1) -> tuple[float, float, float]:
     "Difference in precision among the first k against the order of severity, with its 90 % interval. 与严重程度排序之差"
-    s = scored.assign(plain=_plain(scored)).reset_index(drop=True)
-    difference = lambda d: first_k(d, max(k * len(d) // len(s), 1))["label"].astype(float).mean() - first_k(d, max(k * len(d) // len(s), 1), "plain")["label"].astype(float).mean()
-    rng, groups = np.random.default_rng(seed), list(s.groupby(s["region_code"].astype(str)).indices.values())
-    draws = [difference(s.iloc[np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])]) for _ in range(times)]
-    return float(difference(s)), *map(float, np.quantile(draws, [.05, .95]))
+    s = scored.assign(plain=_plain(scored)).sort_values("lead_no")
+    score, plain, y, fold = s["score"].to_numpy(float), s["plain"].to_numpy(float), s["label"].astype(float).to_numpy(), s["fold"].to_numpy(int)
+    difference = lambda at: _top_mean(score[at], y[at], fold[at], k / len(s)) - _top_mean(plain[at], y[at], fold[at], k / len(s))
+    rng, groups = np.random.default_rng(seed), list(pd.Series(range(len(s))).groupby(s["region_code"].astype(str).to_numpy()).indices.values())
+    draws = [difference(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])) for _ in range(times)]
+    return difference(np.arange(len(s))), *map(float, np.quantile(draws, [.05, .95]))
 
 def validate(leads: pd.DataFrame, special: str, k: int = 50) -> tuple[list[dict], Text]:
     "Measures of the model out of sample, by county and by time, and the sentence that says whether it is worth using. 样本外检验"
