@@ -268,7 +268,7 @@ def _links(scorer, pairs, considered, ids, prepared, certain, review, start) -> 
     out = out.drop(columns=["_a", "_b", "_o"]).reset_index(drop=True).convert_dtypes(dtype_backend="pyarrow")
     return Links(out, considered, counts, time.perf_counter() - start, certain, review, scorer, ids, merged)
 
-# %% ../../notebooks/data/linkage.ipynb #4ff28826
+# %% ../../notebooks/data/linkage.ipynb #8104df1d
 PRIOR = Text("two records at random", "任意两条记录")
 TOO_LITTLE, NEVER = Text("too little agrees", "一致之处过少"), Text("too little agrees; they share none of the keys by which records were brought together", "一致之处过少，且无共同分块键，未作比对")
 
@@ -287,7 +287,7 @@ def _share(scorer, key, value):
     "How common a value of a key is among all that have one."
     if (key, value) not in scorer.model.frequencies:
         every = " UNION ALL ".join(f'SELECT "{key}" AS v FROM {s}_in' for s, _ in zip(SIDES, scorer.sizes, strict=False))
-        scorer.model.frequencies[key, value] = scorer.db.execute(f"SELECT count(*) FILTER (v = ?) / count(v) FROM ({every})", [value]).fetchone()[0]
+        scorer.model.frequencies[key, value] = scorer.db.execute(f"SELECT count(*) FILTER (v = ?) / count(v) FROM ({every})", [value]).fetchall()[0][0]
     return scorer.model.frequencies[key, value]
 
 # %% ../../notebooks/data/linkage.ipynb #814a89b5

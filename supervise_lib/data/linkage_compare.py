@@ -7,12 +7,13 @@ __all__ = ['ELSE', 'UNKNOWN', 'SAME', 'EVERY', 'Level', 'Compare', 'sql', 'unkno
            'birth_date', 'address', 'phone', 'gender', 'company_name', 'word', 'code', 'choice_of', 'amount', 'day',
            'text', 'start_weights']
 
-# %% ../../notebooks/data/linkage_compare.ipynb #78f0b9d5
+# %% ../../notebooks/data/linkage_compare.ipynb #e561864f
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -64,25 +65,28 @@ def level_sql(compare: Compare) -> str:
     cases = " ".join(f"WHEN {sql(compare, v.condition)} THEN '{v.key}'" for v in compare.levels)
     return f"CASE WHEN {unknown_sql(compare)} THEN 'unknown' {cases} ELSE 'else' END"
 
-# %% ../../notebooks/data/linkage_compare.ipynb #91a89f35
+# %% ../../notebooks/data/linkage_compare.ipynb #f0f19e8b
 SAME = Text("the same", "相同")
 
-def _one(column, read=None):
-    "A comparison's keys from one column: `value`, tidied by `read`."
+def _one(column, read=None, length=3):
+    "A comparison's keys from one column: `value`, tidied by `read`, and its head and tail of so many characters."
     tidy = read or (lambda t: " ".join(t.lower().split()) or None)
-    return lambda table: _spread(_texts(table[column]), lambda t: (tidy(t),), ["value"])
+    def keys(text):
+        value = tidy(text)
+        return (value, value[:length], value[-length:]) if value and len(value) > length else (value, None, None)
+    return lambda table: _spread(_texts(table[column]), keys, ["value", "head", "tail"])
 
 def _texts(column: pd.Series) -> pd.Series:
     "A column as texts; missing and blank as missing."
     text = column.astype("string") if not isinstance(column.dtype, pd.ArrowDtype) or not pa.types.is_string(column.dtype.pyarrow_dtype) else column
     return text.astype(object).where(text.notna() & (text.str.strip() != "").fillna(False).astype(bool), None)
 
-# %% ../../notebooks/data/linkage_compare.ipynb #e70a65ba
+# %% ../../notebooks/data/linkage_compare.ipynb #7b580145
 def agreement(compare: Compare, left: dict, right: dict) -> str:
     "The level two records, given as column -> value, fall into. 两条记录的一致程度"
     keys = compare.prepared(pd.DataFrame([left, right]))
     sides = pa.table({f"{c}_{s}": pa.array(keys[c].iloc[[i]].array) for i, s in enumerate("lr") for c in keys})
-    with duckdb.connect() as db: return db.register("sides", sides).execute(f"SELECT {level_sql(compare)} FROM sides").fetchone()[0]
+    with duckdb.connect() as db: return db.register("sides", sides).execute(f"SELECT {level_sql(compare)} FROM sides").fetchall()[0][0]
 
 # %% ../../notebooks/data/linkage_compare.ipynb #6401a66e
 def _one_apart(key, shortest=3):
@@ -139,7 +143,7 @@ def gender(column: str = "gender") -> Compare:
     return Compare("gender", Text("gender", "性别"), (column,), _one(column, lambda t: read.get(t.strip().lower())), (Level("same", "[value]", SAME),),
                    "{value} IS NOT NULL", "value", "gender")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #6452e89c
+# %% ../../notebooks/data/linkage_compare.ipynb #81c686a4
 _PLACES = "({place.l} IS NULL OR {place.r} IS NULL OR starts_with({place.l}, {place.r}) OR starts_with({place.r}, {place.l}))"
 
 def company_name(column: str = "company_name") -> Compare:
@@ -150,34 +154,37 @@ def company_name(column: str = "company_name") -> Compare:
         Level("sound", f"[sound] AND {_PLACES}", Text("the core sounds the same", "字号同音")),
         Level("one", f"(({_one_apart('body', 4)}) OR jaro_winkler_similarity({{latin.l}}, {{latin.r}}) >= 0.94) AND {_PLACES}", Text("one character differs", "一字之差")),
         Level("word", f"[core] AND {_PLACES}", Text("the same core in another trade", "字号相同、行业不同"))),
-        "{name} IS NOT NULL", "name", "company", ("body", "sound", "core"), True)
+        "{name} IS NOT NULL", "name", "company", ("body", "sound", "core", "start"), True)
 
-# %% ../../notebooks/data/linkage_compare.ipynb #25ad0557
+# %% ../../notebooks/data/linkage_compare.ipynb #16542876
 def word(column: str, label: Text | None = None) -> Compare:
     "One or a few Latin words: same, close or near by Jaro-Winkler. 词语"
     like = lambda least: f"jaro_winkler_similarity({{value.l}}, {{value.r}}) >= {least}"
     return Compare(column, label or Text(column, column), (column,), _one(column), (
         Level("same", "[value]", SAME, "value"), Level("close", like(0.92), Text("nearly the same", "几乎相同")), Level("near", like(0.8), Text("alike", "相似"))),
-        "{value} IS NOT NULL", "value", "word", ("value",))
+        "{value} IS NOT NULL", "value", "word", ("value", "head"))
 
 def code(column: str, label: Text | None = None) -> Compare:
     "A code or number: same, or one character apart. 代码"
-    return Compare(column, label or Text(column, column), (column,), _one(column, lambda t: "".join(t.upper().split())), (
+    return Compare(column, label or Text(column, column), (column,), _one(column, lambda t: "".join(t.upper().split()), 4), (
         Level("same", "[value]", SAME, "value"), Level("slip", "damerau_levenshtein({value.l}, {value.r}) <= 1", Text("one character apart", "一位之差"))),
-        "{value} IS NOT NULL", "value", "code", ("value",))
+        "{value} IS NOT NULL", "value", "code", ("value", "head", "tail"))
 
 def choice_of(column: str, label: Text | None = None) -> Compare:
     "One of few values: same or not. 类别"
     return Compare(column, label or Text(column, column), (column,), _one(column), (Level("same", "[value]", SAME, "value"),), "{value} IS NOT NULL", "value", "choice")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #1dc5aefc
+# %% ../../notebooks/data/linkage_compare.ipynb #32958a54
 def amount(column: str, label: Text | None = None, close: float = 0.01, near: float = 0.05) -> Compare:
     "Amounts: same, or within a share of the larger. 金额"
     within = lambda share: f"abs({{value.l}} - {{value.r}}) <= {share} * greatest(abs({{value.l}}), abs({{value.r}}))"
-    keys = lambda t: pd.DataFrame({"value": pd.to_numeric(t[column], errors="coerce").astype(pd.ArrowDtype(pa.float64()))}, index=t.index)
+    def keys(table):
+        value = pd.to_numeric(table[column], errors="coerce").astype(float); size = np.log(value.abs().where(value != 0)) / np.log1p(2 * near)
+        whole = lambda x: np.floor(x).astype("Int64").astype(pd.ArrowDtype(pa.int64()))
+        return pd.DataFrame({"value": value.convert_dtypes(convert_integer=False, dtype_backend="pyarrow").astype(pd.ArrowDtype(pa.float64())), "about": whole(size), "around": whole(size + 0.5)}, index=table.index)
     return Compare(column, label or Text(column, column), (column,), keys, (
         Level("same", "[value]", SAME), Level("close", within(close), Text(f"within {close:.0%}", f"相差不超过{close:.0%}")),
-        Level("near", within(near), Text(f"within {near:.0%}", f"相差不超过{near:.0%}"))), "{value} IS NOT NULL", "value", "amount", ("value",))
+        Level("near", within(near), Text(f"within {near:.0%}", f"相差不超过{near:.0%}"))), "{value} IS NOT NULL", "value", "amount", ("value", "about", "around"))
 
 def day(column: str, label: Text | None = None, close: int = 3, near: int = 14) -> Compare:
     "Days of an event: same, or within so many days. 日期"
@@ -185,10 +192,10 @@ def day(column: str, label: Text | None = None, close: int = 3, near: int = 14) 
     def keys(table):
         days = pd.to_datetime(table[column], errors="coerce")
         number = (days - pd.Timestamp(0)).dt.days.astype("Int64").astype(pd.ArrowDtype(pa.int64()))
-        return pd.DataFrame({"value": number, "week": number // 7}, index=table.index)
+        return pd.DataFrame({"value": number, "span": number // (2 * near), "other": (number + near) // (2 * near)}, index=table.index)
     return Compare(column, label or Text(column, column), (column,), keys, (
         Level("same", "[value]", SAME), Level("close", within(close), Text(f"within {close} days", f"相差不超过{close}日")),
-        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))), "{value} IS NOT NULL", "value", "day", ("value",))
+        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))), "{value} IS NOT NULL", "value", "day", ("value", "span", "other"))
 
 # %% ../../notebooks/data/linkage_compare.ipynb #5d7abb72
 def text(column: str, label: Text | None = None, close: float = 0.7, near: float = 0.4) -> Compare:

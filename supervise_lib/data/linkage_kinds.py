@@ -66,7 +66,7 @@ def company_number(column: str = "uscc") -> Compare:
     return Compare("number", Text("credit code", "信用代码"), (column,), lambda t: _spread(_texts(t[column]), _company_number, _NUMBER_KEYS),
                    _NUMBER_LEVELS, _NUMBER_KNOWN, "raw", "number")
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #9d1489b4
+# %% ../../notebooks/data/linkage_kinds.ipynb #3d322aa2
 @dataclass(frozen=True)
 class Ban:
     "A condition under which a pair is not merged, and why. 不予归并的情形"
@@ -79,7 +79,7 @@ class By:
     "What is compared, which pairs are looked at, what forbids a merger. 归并方案"
     label: Text
     compares: tuple
-    blocks: tuple               # of tuples of keys
+    blocks: tuple               # of tuples of keys; none: chosen by the number of pairs
     numbered: bool = False      # is there a comparison `number` whose `valid` is identity?
     vetoes: tuple = ()
     caps: tuple = ()
@@ -192,14 +192,13 @@ def company(have: set, **named) -> By:
     return _with(By(Text("companies", "单位"), tuple(compares), tuple(blocks), c["number"] is not None, (TWO_NUMBERS, BRANCH, ELSEWHERE), (OTHER_FIRM,),
         (("number_valid", _more_than_one), ("company_place", _places_apart))), c)
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #f6f9b4d0
+# %% ../../notebooks/data/linkage_kinds.ipynb #2d5719bc
 def scheme(compares, blocks=None, vetoes: tuple = (), caps: tuple = (), label: Text | None = None) -> By:
     "A scheme of your own: comparisons, and keys that bring records together. 自定归并方案"
     compares = tuple(compares)
     if not compares or not all(isinstance(c, Compare) for c in compares):
         raise TypeError(f"by={compares!r}; expected 'person', 'company' or comparisons such as word('surname') 比对方案有误")
     if len({c.name for c in compares}) < len(compares): raise ValueError(f"two comparisons of one name among {', '.join(c.name for c in compares)} 比对项重名")
-    first = [f"{c.name}_{c.blocks[0]}" for c in compares if c.blocks]
-    if blocks is None: blocks = [(a, b) for i, a in enumerate(first) for b in first[i + 1:]] or [(k,) for k in first]
-    if not blocks: raise ValueError("no keys by which records could be brought together; give blocks=[('column_value', ...)] 无分块键")
+    if blocks is None and any(c.blocks for c in compares): blocks = ()
+    elif not blocks: raise ValueError("no keys by which records could be brought together; give blocks=[('column_value', ...)] 无分块键")
     return By(label or Text("records", "记录"), compares, tuple((b,) if isinstance(b, str) else tuple(b) for b in blocks), vetoes=vetoes, caps=caps)

@@ -175,13 +175,13 @@ def _latin_parts(text):
     core = [t for i, t in enumerate(tokens) if t not in _latin_forms() or (i == 0 and t != "THE")] or tokens
     return Company(" ".join(tokens), " ".join(core))
 
-# %% ../../notebooks/data/linkage_names.ipynb #7653f149
+# %% ../../notebooks/data/linkage_names.ipynb #8ebfba17
 def _company_keys(text):
     c = company_parts(text)
-    if c is None or (masked := is_masked(c.name) and not c.name.isascii()): return (None,) * 8 + (None if c is None else True,)
+    if c is None or (masked := is_masked(c.name) and not c.name.isascii()): return (None,) * 9 + (None if c is None else True,)
     sound = " ".join(map(_reading, c.core)) if not c.core.isascii() else c.core.lower()
-    return c.name, c.core + c.trade, c.core, sound + " " + c.trade, c.place, c.form, c.branch, c.core if c.core.isascii() else None, masked
+    return c.name, c.core + c.trade, c.core, sound + " " + c.trade, c.place, c.form, c.branch, *((c.core, c.core[:5]) if c.core.isascii() else (None, None)), masked
 
 def company_keys(names: pd.Series) -> pd.DataFrame:
-    "Keys of companies' names: name, body (core and trade), core, sound, place, form, branch, latin, masked. 单位名称比对键"
-    return _spread(names, _company_keys, ["name", "body", "core", "sound", "place", "form", "branch", "latin", "masked"])
+    "Keys of companies' names: name, body (core and trade), core, sound, place, form, branch, latin, start, masked. 单位名称比对键"
+    return _spread(names, _company_keys, ["name", "body", "core", "sound", "place", "form", "branch", "latin", "start", "masked"])
