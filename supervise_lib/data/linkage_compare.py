@@ -21,7 +21,7 @@ from .linkage_names import _spread, company_keys, figures, name_keys
 from .linkage_places import address_keys, phone_keys
 from ..text import Text
 
-# %% ../../notebooks/data/linkage_compare.ipynb #6898224f
+# %% ../../notebooks/data/linkage_compare.ipynb #dc210338
 @dataclass(frozen=True)
 class Level:
     "One degree of agreement: key, condition, what it means. 一致程度"
@@ -42,7 +42,7 @@ class Compare:
     shows: str                  # the key shown to a reader
     weights: str                # its entry under weights in params/linkage.yaml
     blocks: tuple = ()          # keys that may bring two records together
-    required: bool = False
+    ordered: bool = True        # does a better level never weigh less? not so with days: money arrives a day later
 
     def prepared(self, table: pd.DataFrame) -> pd.DataFrame: return self.keys(table).add_prefix(self.name + "_")
 
@@ -88,7 +88,7 @@ def agreement(compare: Compare, left: dict, right: dict) -> str:
     sides = pa.table({f"{c}_{s}": pa.array(keys[c].iloc[[i]].array) for i, s in enumerate("lr") for c in keys})
     with duckdb.connect() as db: return db.register("sides", sides).execute(f"SELECT {level_sql(compare)} FROM sides").fetchall()[0][0]
 
-# %% ../../notebooks/data/linkage_compare.ipynb #6401a66e
+# %% ../../notebooks/data/linkage_compare.ipynb #f06785d3
 def _one_apart(key, shortest=3):
     "SQL: equally long, at least `shortest`, and all but one of the first eight characters equal."
     equal = " + ".join(f"CASE WHEN {{{key}.l}}[{i}] = {{{key}.r}}[{i}] THEN 1 ELSE 0 END" for i in range(1, 9))
@@ -102,7 +102,7 @@ def person_name(column: str = "person_name") -> Compare:
         Level("sound", "[sound]", Text("sounds the same", "同音")),
         Level("near", "[near]", Text("sounds the same in dialect", "方音相近")),
         Level("one", _one_apart("name"), Text("one character differs", "一字之差")),
-        Level("surname", "[surname]", Text("only the surname is the same", "仅姓氏相同"))), "{name} IS NOT NULL", "name", "name", ("name", "near", "order"), True)
+        Level("surname", "[surname]", Text("only the surname is the same", "仅姓氏相同"))), "{name} IS NOT NULL", "name", "name", ("name", "near", "order"))
 
 # %% ../../notebooks/data/linkage_compare.ipynb #568c48b7
 def _birth_keys(column):
@@ -143,7 +143,7 @@ def gender(column: str = "gender") -> Compare:
     return Compare("gender", Text("gender", "性别"), (column,), _one(column, lambda t: read.get(t.strip().lower())), (Level("same", "[value]", SAME),),
                    "{value} IS NOT NULL", "value", "gender")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #81c686a4
+# %% ../../notebooks/data/linkage_compare.ipynb #779c3bfe
 _PLACES = "({place.l} IS NULL OR {place.r} IS NULL OR starts_with({place.l}, {place.r}) OR starts_with({place.r}, {place.l}))"
 
 def company_name(column: str = "company_name") -> Compare:
@@ -154,7 +154,7 @@ def company_name(column: str = "company_name") -> Compare:
         Level("sound", f"[sound] AND {_PLACES}", Text("the core sounds the same", "字号同音")),
         Level("one", f"(({_one_apart('body', 4)}) OR jaro_winkler_similarity({{latin.l}}, {{latin.r}}) >= 0.94) AND {_PLACES}", Text("one character differs", "一字之差")),
         Level("word", f"[core] AND {_PLACES}", Text("the same core in another trade", "字号相同、行业不同"))),
-        "{name} IS NOT NULL", "name", "company", ("body", "sound", "core", "start"), True)
+        "{name} IS NOT NULL", "name", "company", ("body", "sound", "core", "start"))
 
 # %% ../../notebooks/data/linkage_compare.ipynb #16542876
 def word(column: str, label: Text | None = None) -> Compare:
@@ -174,7 +174,7 @@ def choice_of(column: str, label: Text | None = None) -> Compare:
     "One of few values: same or not. 类别"
     return Compare(column, label or Text(column, column), (column,), _one(column), (Level("same", "[value]", SAME, "value"),), "{value} IS NOT NULL", "value", "choice")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #32958a54
+# %% ../../notebooks/data/linkage_compare.ipynb #479a3d40
 def amount(column: str, label: Text | None = None, close: float = 0.01, near: float = 0.05) -> Compare:
     "Amounts: same, or within a share of the larger. 金额"
     within = lambda share: f"abs({{value.l}} - {{value.r}}) <= {share} * greatest(abs({{value.l}}), abs({{value.r}}))"
@@ -195,7 +195,7 @@ def day(column: str, label: Text | None = None, close: int = 3, near: int = 14) 
         return pd.DataFrame({"value": number, "span": number // (2 * near), "other": (number + near) // (2 * near)}, index=table.index)
     return Compare(column, label or Text(column, column), (column,), keys, (
         Level("same", "[value]", SAME), Level("close", within(close), Text(f"within {close} days", f"相差不超过{close}日")),
-        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))), "{value} IS NOT NULL", "value", "day", ("value", "span", "other"))
+        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))), "{value} IS NOT NULL", "value", "day", ("value", "span", "other"), ordered=False)
 
 # %% ../../notebooks/data/linkage_compare.ipynb #5d7abb72
 def text(column: str, label: Text | None = None, close: float = 0.7, near: float = 0.4) -> Compare:

@@ -52,17 +52,24 @@ def _quiet():
     try: yield
     finally: log.setLevel(before)
 
-# %% ../../notebooks/data/linkage_model.ipynb #63110c82
-def steady(start: dict, learned: dict, prior: float, least: float = 1e-9) -> dict:
-    "Level -> (m, u) in order, from starting and learned weights. 权重稳健化"
-    found, ceiling = {}, math.inf
+# %% ../../notebooks/data/linkage_model.ipynb #c1df3e9a
+def _in_order(levels: list) -> list:
+    "(m, u) of levels, best first, with neighbours pooled until m/u falls from level to level."
+    pools = []
+    for m, u in levels:
+        pools.append([m, u, 1])
+        while len(pools) > 1 and pools[-1][0] / pools[-1][1] > pools[-2][0] / pools[-2][1]:
+            m1, u1, n = pools.pop(); pools[-1] = [pools[-1][0] + m1, pools[-1][1] + u1, pools[-1][2] + n]
+    ratios = [m / u for m, u, n in pools for _ in range(n)]
+    return [(min(m, 1.0), min(m / r, 1.0)) for (m, _), r in zip(levels, ratios, strict=True)]
+
+def steady(start: dict, learned: dict, share: float, ordered: bool = True, least: float = 1e-9) -> dict:
+    "Level -> (m, u) from starting and learned weights, `share` of the random pairs being one. 权重稳健化"
+    found = []
     for key, (m0, u0) in start.items():
         m, u = learned.get(key, (None, None))
-        m = m0 if m is None else max(m, m0 / 50, 1e-5)
-        u = u0 if u is None else max(u - prior * m, u / 20, least)
-        if m / u > ceiling: u = m / ceiling
-        ceiling = m / u; found[key] = (min(m, 1.0), min(u, 1.0))
-    return found
+        found.append((m0 if m is None else max(m, m0 / 50, 1e-5), u0 if u is None else max(u - share * (m or 0), u / 20, least)))
+    return dict(zip(start, _in_order(found) if ordered else found, strict=True))
 
 # %% ../../notebooks/data/linkage_model.ipynb #a3d8b533
 @dataclass
@@ -86,7 +93,7 @@ def _read(linker, by):
         out[c["output_column_name"]] = {v["label_for_charts"]: (v.get("m_probability"), v.get("u_probability")) for v in c["comparison_levels"] if not v.get("is_null_level")}
     return {c.name: {k: mu if all(isinstance(x, float) for x in mu) else (None, None) for k, mu in out[c.name].items()} for c in by.compares}
 
-# %% ../../notebooks/data/linkage_model.ipynb #bf58b02b
+# %% ../../notebooks/data/linkage_model.ipynb #b069d37c
 def _brought(db, two, block) -> int:
     "How many pairs a block brings together."
     names = ", ".join(f'"{k}"' for k in block); known = " AND ".join(f'"{k}" IS NOT NULL' for k in block)
@@ -116,8 +123,8 @@ def _learn(linker, by, db, two, seed):
         linker.training.estimate_m_from_label_column("number_valid")
         return _PROVEN.format(n=proven)
     keys = sorted((_brought(db, two, (k,)), k) for k in (f"{c.name}_{c.blocks[0]}" for c in by.compares if c.blocks))
-    for _, key in [(n, k) for n, k in keys if n >= choice("learn_pairs")][:4]:     # the most telling keys first; each leaves out what it fixes
-        linker.training.estimate_parameters_using_expectation_maximisation(f'l."{key}" = r."{key}"', max_pairs=3e5, record_sample_proportion=1.0)
+    for _, key in [(n, k) for n, k in keys if n >= choice("learn_pairs")][:3]:     # the most telling keys first; each leaves out what it fixes
+        linker.training.estimate_parameters_using_expectation_maximisation(f'l."{key}" = r."{key}"', max_pairs=1e5, record_sample_proportion=1.0)
     return _EM
 
 # %% ../../notebooks/data/linkage_model.ipynb #9d2b87d5
@@ -132,7 +139,7 @@ def settle_prior(bits: np.ndarray, counts: np.ndarray, possible: float) -> float
         share = found
     return share
 
-# %% ../../notebooks/data/linkage_model.ipynb #26d62223
+# %% ../../notebooks/data/linkage_model.ipynb #fe8b6b03
 class Scorer:
     "The records of one linkage in DuckDB, with what Splink needs to score their pairs. 记录对评分"
     def __init__(self, by: By, tables: list, seed: int = 1, learn: bool | None = None, memory: str | None = None):
@@ -161,13 +168,15 @@ class Scorer:
         linker = self._linker(start, choice("prior"), False)
         with _quiet(): taught = _learn(linker, by, self.db, self.two, self.seed)
         self.start, self.learned = start, _read(linker, by)
-        return Model(by, {c: steady(start[c], self.learned[c], 0.0) for c in start}, choice("prior"), taught, True)
+        return Model(by, self._steady(0.0), choice("prior"), taught, True)
+
+    def _steady(self, share): return {c.name: steady(self.start[c.name], self.learned[c.name], share, c.ordered) for c in self.by.compares}
 
     def purified(self) -> bool:
         "Take the true pairs out of the random ones now that their share is known; did that change a weight by a tenth? 剔除真实匹配"
         model = self.model; share = model.prior * self.possible() / self._all()
         if not model.common: return False
-        before, model.weights = model.weights, {c: steady(self.start[c], self.learned[c], share) for c in self.start}
+        before, model.weights = model.weights, self._steady(share)
         return any(u < 0.9 * before[c][k][1] for c, levels in model.weights.items() for k, (_, u) in levels.items())
 
     def _all(self): return max(self.sizes[0] * self.sizes[1] if self.two else self.sizes[0] * (self.sizes[0] - 1) / 2, 1)
