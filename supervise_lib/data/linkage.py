@@ -139,14 +139,15 @@ def single_holds(n: int, joins: pd.DataFrame) -> np.ndarray:
     beyond = lambda x: size[x] + degree[x] - 1 >= 2
     return ~exact & (a != b) & (np.asarray(between[a, b]).ravel() == 1) & (np.asarray(shared[a, b]).ravel() == 0) & beyond(a) & beyond(b)
 
-# %% ../../notebooks/data/linkage.ipynb #058ad47b
+# %% ../../notebooks/data/linkage.ipynb #ce1ae202
 VERDICTS = {"exact": Text("one: the same valid number", "同一主体（号码相同）"), "probable": Text("one: enough evidence", "同一主体（证据充分）"),
-            "undecided": Text("undecided", "待核实"), "apart": Text("apart, though alike", "不同主体（虽相似）")}
+            "undecided": Text("undecided", "待核实"), "apart": Text("apart", "不同主体")}
 CONTESTED = Text("fits two records that contradict each other", "与相互矛盾的两条记录均相符")
 BETWEEN = Text("not probable enough to merge, too probable to dismiss", "匹配概率不足以归并，亦不足以排除")
 SHARED = Text("the same number but altogether different names", "号码相同而姓名迥异")
 SINGLE = Text("a single link between two groups of records", "两组记录之间仅有一条连接，属孤证")
-REASONS = {"single": SINGLE, "number": VERDICTS["exact"], "evidence": VERDICTS["probable"], "between": BETWEEN, "contested": CONTESTED, "shared": SHARED}
+REASONS = {"single": SINGLE, "number": Text("both bear the same valid number", "双方有效号码相同"),
+           "evidence": Text("what agrees outweighs what does not, past the threshold", "一致之处足以达到归并阈值"), "between": BETWEEN, "contested": CONTESTED, "shared": SHARED}
 
 def _reason(by, key): return REASONS.get(key) or next(b.reason for b in (*by.vetoes, *by.caps) if b.key == key)
 
@@ -326,14 +327,14 @@ def _why(links, left, right) -> Why:
     verdict, reason = _verdict_of(links, left, right, told, one, other, probability)
     return Why(left, right, verdict, reason, 1.0 if verdict == "exact" else probability, steps)
 
-# %% ../../notebooks/data/linkage.ipynb #d7e50a69
+# %% ../../notebooks/data/linkage.ipynb #1eecd32e
 def _verdict_of(links, left, right, told, one, other, probability):
     "Verdict and reason of any pair: as listed, or as it would be."
     p, by = links.pairs, links.by
     listed = p[((p["left"] == left) & (p["right"] == right)) | ((p["left"] == right) & (p["right"] == left) if len(links._ids) == 1 else False)]
     if len(listed): return listed["verdict"].iloc[0], _reason(by, listed["reason"].iloc[0])
     if by.numbered and not pd.isna(one["number_valid"]) and one["number_valid"] == other["number_valid"]:
-        return ("undecided", SHARED) if by.shared and told["ban_shared"] else ("exact", VERDICTS["exact"])
+        return ("undecided", SHARED) if by.shared and told["ban_shared"] else ("exact", REASONS["number"])
     if (veto := next((b for b in by.vetoes if told[f"ban_{b.key}"]), None)): return "apart", veto.reason
     met = any(all(not pd.isna(one[k]) and one[k] == other[k] for k in block) for block in by.blocks)
     return "apart", TOO_LITTLE if met and probability < links.review else NEVER
