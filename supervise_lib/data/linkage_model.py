@@ -139,7 +139,7 @@ def settle_prior(bits: np.ndarray, counts: np.ndarray, possible: float) -> float
         share = found
     return share
 
-# %% ../../notebooks/data/linkage_model.ipynb #fe8b6b03
+# %% ../../notebooks/data/linkage_model.ipynb #3f21fa50
 class Scorer:
     "The records of one linkage in DuckDB, with what Splink needs to score their pairs. 记录对评分"
     def __init__(self, by: By, tables: list, seed: int = 1, learn: bool | None = None, memory: str | None = None):
@@ -176,12 +176,14 @@ class Scorer:
         "Take the true pairs out of the random ones now that their share is known; did that change a weight by a tenth? 剔除真实匹配"
         model = self.model; share = model.prior * self.possible() / self._all()
         if not model.common: return False
-        before, model.weights = model.weights, self._steady(share)
-        return any(u < 0.9 * before[c][k][1] for c, levels in model.weights.items() for k, (_, u) in levels.items())
+        found = self._steady(share)
+        if all(u >= 0.9 * model.weights[c][k][1] for c, levels in found.items() for k, (_, u) in levels.items()): return False
+        model.weights = found      # only now: the weights told must be those the pairs were scored with
+        return True
 
     def _all(self): return max(self.sizes[0] * self.sizes[1] if self.two else self.sizes[0] * (self.sizes[0] - 1) / 2, 1)
 
-# %% ../../notebooks/data/linkage_model.ipynb #b2a08e13
+# %% ../../notebooks/data/linkage_model.ipynb #f0101c9c
 def _score_once(scorer: Scorer):
     "Score all pairs of the blocks and settle the prior."
     model = scorer.model; linker = scorer._linker(model.weights, model.prior, model.common)
@@ -193,9 +195,8 @@ def _score_once(scorer: Scorer):
 
 def score(scorer: Scorer) -> tuple:
     "Splink's table of scored pairs, how many there are, and by how many bits the settled prior shifts their weights. 评分"
+    found = _score_once(scorer)
     for _ in range(3):
-        table, considered, shift = _score_once(scorer)
         if not scorer.purified(): break
-        scorer.db.execute(f"DROP TABLE {table}")
-    else: table, considered, shift = _score_once(scorer)
-    return table, considered, shift
+        scorer.db.execute(f"DROP TABLE {found[0]}"); found = _score_once(scorer)
+    return found

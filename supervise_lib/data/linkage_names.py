@@ -34,7 +34,7 @@ def choice(name: str):
 @cache
 def _variants(): return {ord(a): b for a, b in figures()["variants"].split()}
 
-# %% ../../notebooks/data/linkage_names.ipynb #5962a630
+# %% ../../notebooks/data/linkage_names.ipynb #e627508c
 _FILLERS = {"", "无", "不详", "未知", "暂无", "无名", "无名氏", "佚名", "匿名", "空", "NULL", "NONE", "NAN", "N/A", "-", "--", "/"}
 _HIDDEN = re.compile(r"[某*×]|[□�?〓■]|^\w[甲乙丙丁]?\d+$|(?<=[一-鿿])X+")
 
@@ -43,7 +43,7 @@ def tidy_name(name: str) -> str | None:
     "A person's name in its one spelling, or None where nothing is named. 姓名规范化"
     text = unicodedata.normalize("NFKC", str(name)).translate(_variants())
     text = re.sub(r"\s*[(（\[【].*?(?:[)）\]】]|$)", "", text)
-    text = re.sub(r"[\s·•・‧.．。'’_-]+", "", text).upper()
+    text = unicodedata.normalize("NFKC", re.sub(r"[\s·•・‧.．。'’´`_-]+", "", text).upper())
     return None if text in _FILLERS else text
 
 def is_masked(name: str) -> bool:
