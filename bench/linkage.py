@@ -79,26 +79,35 @@ def together(label):
     n = np.bincount(pd.factorize(label)[0]).astype(float); return float((n * (n - 1) / 2).sum())
 
 
+class Watch:
+    "Peak memory of the process inside the block, in MiB."
+    def __enter__(self):
+        self.me, self.peak, self.done = psutil.Process(), 0, threading.Event(); self.base = self.me.memory_info().rss / 2**20
+        threading.Thread(target=self.watch, daemon=True).start()
+        return self
+
+    def watch(self):
+        while not self.done.wait(0.1): self.peak = max(self.peak, self.me.memory_info().rss / 2**20)
+
+    def __exit__(self, *_): self.done.set()
+
+
 def main(sizes, seed):
     before = None
     for n in sizes:
-        d = records(n, seed); me, peak, done = psutil.Process(), [0], threading.Event()
-
-        def watch():
-            while not done.wait(0.1): peak[0] = max(peak[0], me.memory_info().rss)
-
-        base = me.memory_info().rss; threading.Thread(target=watch, daemon=True).start()
-        cpu, start = time.process_time(), time.perf_counter()
-        links = link(d.drop(columns="person"))
-        took, used = time.perf_counter() - start, time.process_time() - cpu; done.set()
+        d = records(n, seed)
+        with Watch() as memory:
+            cpu, start = time.process_time(), time.perf_counter(); links = link(d.drop(columns="person"))
+            took, used = time.perf_counter() - start, time.process_time() - cpu
         c, t = links.clusters["cluster"].to_numpy(), d["person"].to_numpy(); both = together(c.astype("int64") * (n + 1) + t)
-        ratio = f", {took / before[1]:.1f} times the seconds of {before[0]:,} records" if before else ""
-        print(f"{n:,} records: {took:.1f} s (CPU {used:.1f} s){ratio}; memory before {base / 2**20:,.0f} MiB, peak {peak[0] / 2**20:,.0f} MiB "
+        ratio = f", {took / before[1]:.1f} times the seconds (CPU {used / before[2]:.1f} times) of {before[0]:,} records" if before else ""
+        print(f"{n:,} records: {took:.1f} s (CPU {used:.1f} s){ratio}; memory before {memory.base:,.0f} MiB, peak {memory.peak:,.0f} MiB "
               f"(process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f}); precision {both / max(together(c), 1):.4f}, recall {both / together(t):.4f}")
-        print(" ", links.report("en"), flush=True)
+        print(" ", links.report("en"))
         wait = links.pairs[links.pairs["verdict"] != "exact"]; ok = t[wait["left"].to_numpy(int)] == t[wait["right"].to_numpy(int)]
-        print(pd.DataFrame(dict(verdict=wait["verdict"].to_numpy(), reason=wait["reason"].to_numpy(), true=ok)).groupby(["verdict", "reason"])["true"].agg(["size", "mean"]).to_string(), flush=True)
-        before = (n, took)
+        shown = pd.DataFrame(dict(verdict=wait["verdict"].to_numpy(), reason=wait["reason"].to_numpy(), true=ok))
+        print(shown.groupby(["verdict", "reason"])["true"].agg(["size", "mean"]).to_string(), flush=True)
+        before = (n, took, used)
 
 
 if __name__ == "__main__":

@@ -109,8 +109,8 @@ def main(folder, names):
     print(f"{'set':10} {'':6} {'precision':>9} {'recall':>7} {'F':>6} {'seconds':>8} {'compared':>9} {'undecided':>10} {'of them true':>12}")
     for name in names or OURS:
         tables = load(name, Path(folder))
-        for who, run in (("ours", lambda: ours(name, tables)[0]), ("stock", lambda: stock(name, tables))):
-            d = run(); extra = f"{d['considered']:9,} {d['undecided']:10,} {d['undecided_true']:12,}" if who == "ours" else ""
+        for who, d in (("ours", ours(name, tables)[0]), ("stock", stock(name, tables))):
+            extra = f"{d['considered']:9,} {d['undecided']:10,} {d['undecided_true']:12,}" if who == "ours" else ""
             print(f"{name:10} {who:6} {d['precision']:9.4f} {d['recall']:7.4f} {d['f']:6.4f} {d['seconds']:8.1f} {extra}", flush=True)
     print(f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:,.0f} MiB")
 

@@ -6,9 +6,9 @@
 __all__ = ['VERDICTS', 'CONTESTED', 'BETWEEN', 'SHARED', 'SINGLE', 'REASONS', 'PRIOR', 'TOO_LITTLE', 'NEVER', 'untangle',
            'single_holds', 'Why', 'Links', 'link']
 
-# %% ../../notebooks/data/linkage.ipynb #8c0d0fe8
+# %% ../../notebooks/data/linkage.ipynb #ac15325e
 import math, time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -17,8 +17,8 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .linkage_compare import ELSE, UNKNOWN, Compare, level_sql
-from .linkage_kinds import TWO_NUMBERS, Ban, By, company, person, scheme
+from .linkage_compare import ELSE, UNKNOWN, level_sql
+from .linkage_kinds import Ban, By, company, person, scheme
 from .linkage_model import SIDES, Scorer, score
 from .linkage_names import choice
 from ..text import Text

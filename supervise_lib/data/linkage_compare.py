@@ -7,10 +7,10 @@ __all__ = ['ELSE', 'UNKNOWN', 'SAME', 'EVERY', 'Level', 'Compare', 'sql', 'unkno
            'birth_date', 'address', 'phone', 'gender', 'company_name', 'word', 'code', 'choice_of', 'amount', 'day',
            'text', 'start_weights']
 
-# %% ../../notebooks/data/linkage_compare.ipynb #e561864f
+# %% ../../notebooks/data/linkage_compare.ipynb #6d367251
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np

@@ -6,14 +6,13 @@
 __all__ = ['TWO_NUMBERS', 'BORN_APART', 'BRANCH', 'ELSEWHERE', 'OTHER_NAME', 'NEARLY_BORN', 'NOT_BORN', 'OTHER_FIRM', 'SHOP_NAME',
            'COLUMNS', 'person_number', 'company_number', 'Ban', 'By', 'person', 'company', 'scheme']
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #9fc5c1ee
+# %% ../../notebooks/data/linkage_kinds.ipynb #f091d0fc
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from .identity import check, check_code, party
+from .identity import check, check_code
 from .linkage_compare import Compare, Level, _spread, _texts, address, birth_date, company_name, gender, person_name, phone
 from ..text import Text
 

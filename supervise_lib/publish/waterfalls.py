@@ -6,14 +6,14 @@
 __all__ = ['BITS', 'AFTER', 'FOR', 'AGAINST', 'START', 'AXIS', 'BY_NUMBER', 'LOOKS', 'LINES', 'PAIRS', 'WEIGHT', 'NONE', 'chance',
            'waterfall', 'weights_seen']
 
-# %% ../../notebooks/publish/waterfalls.ipynb #e0aa8334
+# %% ../../notebooks/publish/waterfalls.ipynb #65ac45e6
 import math
 
-import numpy as np, pandas as pd
+import numpy as np
 from matplotlib.figure import Figure
 from ..data.linkage import VERDICTS, Links, Why
 from .canvas import BLUE, FAINT, GREEN, INK, ORANGE, RED, below, nothing, sheet, wrap
-from ..text import Text, in_lang
+from ..text import Text
 
 # %% ../../notebooks/publish/waterfalls.ipynb #7d8b1c09
 BITS, AFTER, FOR, AGAINST, START = (Text("bits", "权重（比特）"), Text("probability so far", "累计概率"), Text("speaks for one", "支持同一"), Text("speaks against", "反对同一"),
