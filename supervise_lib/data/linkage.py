@@ -23,41 +23,57 @@ from .linkage_model import SIDES, Scorer, score
 from .linkage_names import choice
 from ..text import Text
 
-# %% ../../notebooks/data/linkage.ipynb #0a89c670
+# %% ../../notebooks/data/linkage.ipynb #7de4b102
 def _by(by, tables, columns):
     "The scheme for the columns that all tables have."
     have = set.intersection(*(set(t.columns) for t in tables))
     if isinstance(by, By): return by
     if isinstance(by, str):
-        if by not in ("person", "company"): raise ValueError(f"by={by!r} is not known; expected 'person', 'company' or comparisons such as word('surname') 归并对象须为自然人或单位")
+        if by not in ("person", "company"):
+            raise ValueError(f"by={by!r} is not known; expected 'person', 'company' or comparisons such as word('surname') 归并对象须为自然人或单位")
         return (person if by == "person" else company)(have, **(columns or {}))
-    found = scheme(by)
-    return found
+    return scheme(by)
 
 def _checked(table, side, id, by):
     "A table's ids, after refusing what cannot be linked."
     if not isinstance(table, pd.DataFrame): raise TypeError(f"the {side} table is a {type(table).__name__}; expected a DataFrame 须为数据表")
     if gone := [c for x in by.compares for c in x.columns if c not in table.columns]:
-        raise ValueError(f"the {side} table has no column {', '.join(gone)}; it has {', '.join(map(str, table.columns)) or 'none'}. Name yours with columns={{...}} 缺少字段")
+        raise ValueError(f"the {side} table has no column {', '.join(gone)}; it has {', '.join(map(str, table.columns)) or 'none'}. "
+                         "Name yours with columns={...} 缺少字段")
     if id is None: return pd.Series(range(len(table)))
-    if id not in table.columns: raise ValueError(f"the {side} table has no column {id!r} to name its records by; it has {', '.join(map(str, table.columns))} 缺少标识字段")
+    if id not in table.columns:
+        raise ValueError(f"the {side} table has no column {id!r} to name its records by; it has {', '.join(map(str, table.columns))} 缺少标识字段")
     ids = table[id].reset_index(drop=True)
     if ids.isna().any() or ids.duplicated().any():
-        raise ValueError(f"column {id!r} of the {side} table does not name each record once: {int(ids.isna().sum())} missing, {int(ids.duplicated().sum())} repeated 标识须唯一且非空")
+        raise ValueError(f"column {id!r} of the {side} table does not name each record once: {int(ids.isna().sum())} missing, "
+                         f"{int(ids.duplicated().sum())} repeated 标识须唯一且非空")
     return ids
 
-# %% ../../notebooks/data/linkage.ipynb #eb04eaaf
+# %% ../../notebooks/data/linkage.ipynb #18b9fcfc
+def _one_kind_of_number(by, prepared) -> None:
+    "Refuse numbers beside pseudonyms."
+    if not by.numbered: return
+    valid = pd.concat([p["number_valid"] for p in prepared]).dropna(); keyed = valid.str.fullmatch("P[A-Z2-7]{24}")
+    if keyed.any() and not keyed.all():
+        raise ValueError(f"{int(keyed.sum())} numbers are pseudonyms and {int((~keyed).sum())} are not; a person would be told from himself. "
+                         "Ingest both tables, or pseudonymise the other first 号码与假名混用，请先统一")
+
+# %% ../../notebooks/data/linkage.ipynb #f1838f6d
+_CHIEFS = """CREATE OR REPLACE TEMP TABLE chiefs AS SELECT unique_id, side, number_valid, bears,
+    first_value(unique_id) OVER (PARTITION BY side, number_valid ORDER BY (bears IS NULL), n DESC, unique_id) AS chief,
+    first_value(unique_id) OVER (PARTITION BY side, number_valid, bears ORDER BY unique_id) AS own
+    FROM (SELECT *, count(*) OVER (PARTITION BY side, number_valid, bears) AS n FROM ({everyone}) WHERE number_valid IS NOT NULL)"""
+_WITHIN = """SELECT own AS a, unique_id AS b FROM chiefs WHERE own <> unique_id UNION
+    SELECT chief, unique_id FROM chiefs WHERE own = unique_id AND chief <> unique_id"""
+_ACROSS = """SELECT l.unique_id AS a, coalesce(min(r.own) FILTER (l.bears IS NOT DISTINCT FROM r.bears), min(r.chief)) AS b
+    FROM chiefs l JOIN chiefs r ON l.number_valid = r.number_valid AND l.side <> r.side GROUP BY l.unique_id"""
+
 def _exact(scorer):
-    "Pairs that share a valid number: a, b, level of the name, of which pairs under `shared` are doubtful."
-    by, db = scorer.by, scorer.db
-    name = "name_near" if by.shared else "number_valid"
-    everyone = " UNION ALL ".join(f"SELECT unique_id, number_valid, {name} AS bears FROM {s}_in" for s, _ in zip(SIDES, scorer.sizes, strict=False))
-    db.execute(f"CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, count(*) OVER (PARTITION BY number_valid, bears) AS n FROM ({everyone}) WHERE number_valid IS NOT NULL")
-    # the chief of a number: the first record of the name most of its records bear; the chief of a name within it
-    db.execute("CREATE OR REPLACE TEMP TABLE chiefs AS SELECT unique_id AS b, first_value(unique_id) OVER (PARTITION BY number_valid ORDER BY (bears IS NULL), n DESC, unique_id) AS chief, "
-               "first_value(unique_id) OVER (PARTITION BY number_valid, bears ORDER BY unique_id) AS own FROM numbered")
-    return db.execute("SELECT DISTINCT least(a, b) AS a, greatest(a, b) AS b FROM (SELECT own AS a, b FROM chiefs WHERE own <> b "
-                      "UNION ALL SELECT chief AS a, b FROM chiefs WHERE own = b AND chief <> b) ORDER BY 1, 2").df()
+    "Pairs (a < b) that share a valid number."
+    bears = "name_near" if scorer.by.shared else "number_valid"
+    everyone = " UNION ALL ".join(f"SELECT unique_id, '{s}' AS side, number_valid, {bears} AS bears FROM {s}_in" for s in scorer.sides)
+    scorer.db.execute(_CHIEFS.format(everyone=everyone))
+    return scorer.db.execute(f"SELECT DISTINCT least(a, b) AS a, greatest(a, b) AS b FROM ({_ACROSS if scorer.two else _WITHIN}) ORDER BY 1, 2").df()
 
 # %% ../../notebooks/data/linkage.ipynb #a513bdf0
 _NAMES = ("name", "birth", "number", "address", "phone", "gender", "company", "head")
@@ -139,7 +155,7 @@ def single_holds(n: int, joins: pd.DataFrame) -> np.ndarray:
     beyond = lambda x: size[x] + degree[x] - 1 >= 2
     return ~exact & (a != b) & (np.asarray(between[a, b]).ravel() == 1) & (np.asarray(shared[a, b]).ravel() == 0) & beyond(a) & beyond(b)
 
-# %% ../../notebooks/data/linkage.ipynb #ce1ae202
+# %% ../../notebooks/data/linkage.ipynb #7c9ad23f
 VERDICTS = {"exact": Text("one: the same valid number", "同一主体（号码相同）"), "probable": Text("one: enough evidence", "同一主体（证据充分）"),
             "undecided": Text("undecided", "待核实"), "apart": Text("apart", "不同主体")}
 CONTESTED = Text("fits two records that contradict each other", "与相互矛盾的两条记录均相符")
@@ -147,7 +163,8 @@ BETWEEN = Text("not probable enough to merge, too probable to dismiss", "匹配�
 SHARED = Text("the same number but altogether different names", "号码相同而姓名迥异")
 SINGLE = Text("a single link between two groups of records", "两组记录之间仅有一条连接，属孤证")
 REASONS = {"single": SINGLE, "number": Text("both bear the same valid number", "双方有效号码相同"),
-           "evidence": Text("what agrees outweighs what does not, past the threshold", "一致之处足以达到归并阈值"), "between": BETWEEN, "contested": CONTESTED, "shared": SHARED}
+           "evidence": Text("what agrees outweighs what does not, past the threshold", "一致之处足以达到归并阈值"),
+           "between": BETWEEN, "contested": CONTESTED, "shared": SHARED}
 
 def _reason(by, key): return REASONS.get(key) or next(b.reason for b in (*by.vetoes, *by.caps) if b.key == key)
 
@@ -206,7 +223,7 @@ class Links:
 
     def __repr__(self): return str(self.report)
 
-# %% ../../notebooks/data/linkage.ipynb #5c902440
+# %% ../../notebooks/data/linkage.ipynb #d4c0ea89
 def link(left: pd.DataFrame, right: pd.DataFrame | None = None,
          by="person",                       # "person", "company", a By, or comparisons such as [word("surname"), code("zip")]
          id: str | None = None,             # column that names each record; default: its row number
@@ -227,18 +244,20 @@ def link(left: pd.DataFrame, right: pd.DataFrame | None = None,
     prepared, first = [], 0
     for t in tables:
         keys = plan.prepared(t.reset_index(drop=True)); keys.insert(0, "unique_id", np.arange(first, first + len(t))); prepared.append(keys); first += len(t)
+    _one_kind_of_number(plan, prepared)
     scorer = Scorer(plan, prepared, seed, learn, memory)
     pairs, considered = _found(scorer, certain, review)
     return _links(scorer, pairs, considered, ids, prepared, certain, review, start)
 
-# %% ../../notebooks/data/linkage.ipynb #48dbdf45
+# %% ../../notebooks/data/linkage.ipynb #fb166d94
 def _found(scorer, certain, review):
     "Candidate pairs with verdict and reason, before clusters are looked at; and how many were compared."
     by, edge = scorer.by, math.log2(review / (1 - review))
     empty = pd.DataFrame({"a": pd.Series(dtype="int64"), "b": pd.Series(dtype="int64"), "weight": pd.Series(dtype="float64")})
     if min(scorer.sizes) == 0 or sum(scorer.sizes) < 2: return _verdicts(scorer, empty, empty, certain), 0
     table, compared, shift = score(scorer)
-    likely = scorer.db.sql(f"SELECT least(unique_id_l, unique_id_r) AS a, greatest(unique_id_l, unique_id_r) AS b, match_weight + {shift} AS weight FROM {table} WHERE match_weight + {shift} >= {edge}").df()
+    ends = "least(unique_id_l, unique_id_r) AS a, greatest(unique_id_l, unique_id_r) AS b"
+    likely = scorer.db.sql(f"SELECT {ends}, match_weight + {shift} AS weight FROM {table} WHERE match_weight + {shift} >= {edge}").df()
     scorer.db.execute(f"DROP TABLE {table}")
     exact = _exact(scorer) if by.numbered else empty
     return _verdicts(scorer, likely, exact, certain), compared + len(exact)
@@ -246,42 +265,46 @@ def _found(scorer, certain, review):
 def _verdicts(scorer, likely, exact, certain):
     "Verdict and reason of likely and of exact pairs."
     by, pairs = scorer.by, pd.concat([exact.assign(weight=math.inf), likely], ignore_index=True)
-    told = _told(scorer, pairs).set_index(["a", "b"]).loc[pd.MultiIndex.from_frame(pairs[["a", "b"]])].reset_index(drop=True) if len(pairs) else pd.DataFrame(columns=[c.name for c in by.compares])
+    if len(pairs):
+        told = _told(scorer, pairs).set_index(["a", "b"]).loc[pd.MultiIndex.from_frame(pairs[["a", "b"]])].reset_index(drop=True)
+    else: told = pd.DataFrame(columns=[c.name for c in by.compares])
     pairs = pd.concat([pairs, told], axis=1); same = np.isinf(pairs["weight"].to_numpy(float))
-    probability = 1 / (1 + np.exp2(-np.clip(pairs["weight"].to_numpy(float), -60, 60)))
-    verdict = np.where(same, "exact", np.where(probability >= certain, "probable", "undecided")).astype(object); reason = np.where(same, "number", np.where(probability >= certain, "evidence", "between")).astype(object)
-    for verdicts, bans in (("undecided", by.caps), ("apart", by.vetoes)):
+    probability = 1 / (1 + np.exp2(-np.clip(pairs["weight"].to_numpy(float), -60, 60))); sure = probability >= certain
+    verdict = np.where(same, "exact", np.where(sure, "probable", "undecided")).astype(object)
+    reason = np.where(same, "number", np.where(sure, "evidence", "between")).astype(object)
+    for found, bans in (("undecided", by.caps), ("apart", by.vetoes)):
         for b in reversed(bans):
             hit = pairs.get(f"ban_{b.key}", pd.Series(False, index=pairs.index)).to_numpy(bool) & ~same
-            verdict[hit], reason[hit] = verdicts, b.key
+            verdict[hit], reason[hit] = found, b.key
     if by.shared and len(pairs): hit = same & pairs["ban_shared"].to_numpy(bool); verdict[hit], reason[hit] = "undecided", "shared"
     return pairs.assign(probability=np.where(same, 1.0, probability), verdict=verdict, reason=reason)
 
-# %% ../../notebooks/data/linkage.ipynb #3e30409a
+# %% ../../notebooks/data/linkage.ipynb #24e62442
+def _set_back(pairs, rows, reason): pairs.loc[rows, "verdict"], pairs.loc[rows, "reason"] = "undecided", reason
+
+def _untangled(by, pairs, values, n, two) -> pd.DataFrame:
+    "The pairs, with what holds no cluster set back to undecided."
+    joins = pairs[pairs["verdict"].isin(["exact", "probable"])]
+    if not two and len(joins):
+        alone = joins.index[single_holds(n, joins)]; _set_back(pairs, alone, "single"); joins = joins.drop(alone)
+    label = _components(n, joins); bad = _contradicting(values, label, by.clashes)
+    inside = joins[np.isin(label[joins["a"].to_numpy(np.int64)], list(bad))]
+    for _, part in inside.groupby(label[inside["a"].to_numpy(np.int64)]):
+        _set_back(pairs, sorted(untangle(part, values, by.clashes, choice("contested_bits"))), "contested")
+    return pairs
+
 def _links(scorer, pairs, considered, ids, prepared, certain, review, start) -> Links:
     "Untangle the clusters, name the records, count."
-    by, n = scorer.by, sum(map(len, ids))
+    by, n, one = scorer.by, sum(map(len, ids)), pd.concat(ids, ignore_index=True).to_numpy()
     keys = [k for k, _ in by.clashes]; values = pd.concat([p[keys] for p in prepared], ignore_index=True) if keys else pd.DataFrame(index=range(n))
-    joins = pairs[pairs["verdict"].isin(["exact", "probable"])]
-    if len(ids) == 1 and len(joins):
-        alone = joins.index[single_holds(n, joins)]; pairs.loc[alone, "verdict"], pairs.loc[alone, "reason"] = "undecided", "single"; joins = joins.drop(alone)
-    label = _components(n, joins); bad = _contradicting(values, label, by.clashes)
-    if bad:
-        inside = joins[np.isin(label[joins["a"].to_numpy(np.int64)], list(bad))]
-        for _, part in inside.groupby(label[inside["a"].to_numpy(np.int64)]):
-            torn = sorted(i for i in untangle(part, values, by.clashes, choice("contested_bits")))
-            pairs.loc[torn, "verdict"], pairs.loc[torn, "reason"] = "undecided", "contested"
-    merged = pairs.loc[pairs["verdict"].isin(["exact", "probable"]), ["a", "b"]]
-    one = pd.concat(ids, ignore_index=True)
-    out = pd.DataFrame({"left": one.to_numpy()[pairs["a"].to_numpy(np.int64)], "right": one.to_numpy()[pairs["b"].to_numpy(np.int64)]})
-    shown = ["verdict", "probability", "weight", "reason", *(c.name for c in by.compares)]
-    out = pd.concat([out, pairs[shown].reset_index(drop=True)], axis=1)
+    pairs = _untangled(by, pairs, values, n, len(ids) == 2)
+    rank = pairs["verdict"].map({v: i for i, v in enumerate(VERDICTS)})
+    pairs = pairs.assign(rank=rank).sort_values(["rank", "probability", "a", "b"], ascending=[True, False, True, True]).reset_index(drop=True)
+    out = pd.DataFrame({"left": one[pairs["a"].to_numpy(np.int64)], "right": one[pairs["b"].to_numpy(np.int64)]})
+    out = pd.concat([out, pairs[["verdict", "probability", "weight", "reason", *(c.name for c in by.compares)]]], axis=1)
     out["weight"] = out["weight"].where(np.isfinite(out["weight"].astype(float)))
-    order = {v: i for i, v in enumerate(VERDICTS)}
-    out = out.assign(_a=pairs["a"].to_numpy(), _b=pairs["b"].to_numpy(), _o=out["verdict"].map(order)).sort_values(["_o", "probability", "_a", "_b"], ascending=[True, False, True, True])
-    counts = {v: int((out["verdict"] == v).sum()) for v in VERDICTS}
-    out = out.drop(columns=["_a", "_b", "_o"]).reset_index(drop=True).convert_dtypes(dtype_backend="pyarrow")
-    return Links(out, considered, counts, time.perf_counter() - start, certain, review, scorer, ids, merged)
+    counts = {v: int((pairs["verdict"] == v).sum()) for v in VERDICTS}; merged = pairs.loc[pairs["verdict"].isin(["exact", "probable"]), ["a", "b"]]
+    return Links(out.convert_dtypes(dtype_backend="pyarrow"), considered, counts, time.perf_counter() - start, certain, review, scorer, ids, merged)
 
 # %% ../../notebooks/data/linkage.ipynb #8104df1d
 PRIOR = Text("two records at random", "任意两条记录")

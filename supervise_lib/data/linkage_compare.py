@@ -104,13 +104,14 @@ def person_name(column: str = "person_name") -> Compare:
         Level("one", _one_apart("name"), Text("one character differs", "一字之差")),
         Level("surname", "[surname]", Text("only the surname is the same", "仅姓氏相同"))), "{name} IS NOT NULL", "name", "name", ("name", "near", "order"))
 
-# %% ../../notebooks/data/linkage_compare.ipynb #568c48b7
+# %% ../../notebooks/data/linkage_compare.ipynb #9971747c
 def _birth_keys(column):
     return lambda table: _spread(_texts(table[column]), _date_text, ["iso", "year", "month", "day"])
 
 def _date_text(text):
     "A date's ISO text and its parts; nothing where it is none or a filler."
-    day = pd.to_datetime(str(text).strip().replace("/", "-").replace(".", "-")[:10], errors="coerce")
+    plain = re.sub(r"[年月/.]", "-", str(text).strip()).replace("日", "").replace("号", "")
+    day = pd.to_datetime(plain[:10].strip(), errors="coerce")
     if pd.isna(day) or (day.year, day.month, day.day) == (1900, 1, 1): return None, None, None, None
     return f"{day:%Y%m%d}", f"{day:%Y}", f"{day:%m}", f"{day:%d}"
 
@@ -123,7 +124,7 @@ def birth_date(column: str = "birth_date") -> Compare:
               Text("one digit apart, or the same day within two years", "一位之差，或相差不超过两年的同月同日")),
         Level("year", "[year]", Text("only the year is the same", "仅年份相同"))), "{iso} IS NOT NULL", "iso", "birth", ("iso",))
 
-# %% ../../notebooks/data/linkage_compare.ipynb #00a30eac
+# %% ../../notebooks/data/linkage_compare.ipynb #39db03ad
 def address(column: str = "address") -> Compare:
     "Addresses: same door, same house, same road or village. 地址"
     return Compare("address", Text("address", "地址"), (column,), lambda t: address_keys(_texts(t[column])), (
@@ -134,7 +135,8 @@ def address(column: str = "address") -> Compare:
 def phone(column: str = "phone", name: str = "person_name") -> Compare:
     "Telephones or their hashes: same, one digit apart; those behind many names count as unknown. 电话"
     return Compare("phone", Text("telephone", "电话"), (column,), lambda t: phone_keys(_texts(t[column]), _texts(t[name])).to_frame("value"), (
-        Level("same", "[value]", SAME), Level("slip", "length({value.l}) <= 12 AND damerau_levenshtein({value.l}, {value.r}) <= 1", Text("one digit apart", "一位之差"))),
+        Level("same", "[value]", SAME),
+        Level("slip", "length({value.l}) <= 12 AND damerau_levenshtein({value.l}, {value.r}) <= 1", Text("one digit apart", "一位之差"))),
         "{value} IS NOT NULL", "value", "phone", ("value",))
 
 def gender(column: str = "gender") -> Compare:
@@ -143,7 +145,7 @@ def gender(column: str = "gender") -> Compare:
     return Compare("gender", Text("gender", "性别"), (column,), _one(column, lambda t: read.get(t.strip().lower())), (Level("same", "[value]", SAME),),
                    "{value} IS NOT NULL", "value", "gender")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #779c3bfe
+# %% ../../notebooks/data/linkage_compare.ipynb #f0c83188
 _PLACES = "({place.l} IS NULL OR {place.r} IS NULL OR starts_with({place.l}, {place.r}) OR starts_with({place.r}, {place.l}))"
 
 def company_name(column: str = "company_name") -> Compare:
@@ -152,11 +154,12 @@ def company_name(column: str = "company_name") -> Compare:
         Level("same", "[name]", Text("the same name", "名称相同"), "name"),
         Level("core", f"[body] AND {_PLACES}", Text("the same core and trade; place or form left out", "字号与行业相同，地名或组织形式有省略")),
         Level("sound", f"[sound] AND {_PLACES}", Text("the core sounds the same", "字号同音")),
-        Level("one", f"(({_one_apart('body', 4)}) OR jaro_winkler_similarity({{latin.l}}, {{latin.r}}) >= 0.94) AND {_PLACES}", Text("one character differs", "一字之差")),
+        Level("one", f"(({_one_apart('body', 4)}) OR jaro_winkler_similarity({{latin.l}}, {{latin.r}}) >= 0.94) AND {_PLACES}",
+              Text("one character differs", "一字之差")),
         Level("word", f"[core] AND {_PLACES}", Text("the same core in another trade", "字号相同、行业不同"))),
         "{name} IS NOT NULL", "name", "company", ("body", "sound", "core", "start"))
 
-# %% ../../notebooks/data/linkage_compare.ipynb #16542876
+# %% ../../notebooks/data/linkage_compare.ipynb #5646565f
 def word(column: str, label: Text | None = None) -> Compare:
     "One or a few Latin words: same, close or near by Jaro-Winkler. 词语"
     like = lambda least: f"jaro_winkler_similarity({{value.l}}, {{value.r}}) >= {least}"
@@ -172,16 +175,18 @@ def code(column: str, label: Text | None = None) -> Compare:
 
 def choice_of(column: str, label: Text | None = None) -> Compare:
     "One of few values: same or not. 类别"
-    return Compare(column, label or Text(column, column), (column,), _one(column), (Level("same", "[value]", SAME, "value"),), "{value} IS NOT NULL", "value", "choice")
+    return Compare(column, label or Text(column, column), (column,), _one(column), (Level("same", "[value]", SAME, "value"),),
+        "{value} IS NOT NULL", "value", "choice")
 
-# %% ../../notebooks/data/linkage_compare.ipynb #479a3d40
+# %% ../../notebooks/data/linkage_compare.ipynb #bc8ad844
 def amount(column: str, label: Text | None = None, close: float = 0.01, near: float = 0.05) -> Compare:
     "Amounts: same, or within a share of the larger. 金额"
     within = lambda share: f"abs({{value.l}} - {{value.r}}) <= {share} * greatest(abs({{value.l}}), abs({{value.r}}))"
     def keys(table):
         value = pd.to_numeric(table[column], errors="coerce").astype(float); size = np.log(value.abs().where(value != 0)) / np.log1p(2 * near)
         whole = lambda x: np.floor(x).astype("Int64").astype(pd.ArrowDtype(pa.int64()))
-        return pd.DataFrame({"value": value.convert_dtypes(convert_integer=False, dtype_backend="pyarrow").astype(pd.ArrowDtype(pa.float64())), "about": whole(size), "around": whole(size + 0.5)}, index=table.index)
+        exact = value.convert_dtypes(convert_integer=False, dtype_backend="pyarrow").astype(pd.ArrowDtype(pa.float64()))
+        return pd.DataFrame({"value": exact, "about": whole(size), "around": whole(size + 0.5)}, index=table.index)
     return Compare(column, label or Text(column, column), (column,), keys, (
         Level("same", "[value]", SAME), Level("close", within(close), Text(f"within {close:.0%}", f"相差不超过{close:.0%}")),
         Level("near", within(near), Text(f"within {near:.0%}", f"相差不超过{near:.0%}"))), "{value} IS NOT NULL", "value", "amount", ("value", "about", "around"))
@@ -195,26 +200,30 @@ def day(column: str, label: Text | None = None, close: int = 3, near: int = 14) 
         return pd.DataFrame({"value": number, "span": number // (2 * near), "other": (number + near) // (2 * near)}, index=table.index)
     return Compare(column, label or Text(column, column), (column,), keys, (
         Level("same", "[value]", SAME), Level("close", within(close), Text(f"within {close} days", f"相差不超过{close}日")),
-        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))), "{value} IS NOT NULL", "value", "day", ("value", "span", "other"), ordered=False)
+        Level("near", within(near), Text(f"within {near} days", f"相差不超过{near}日"))),
+        "{value} IS NOT NULL", "value", "day", ("value", "span", "other"), ordered=False)
 
-# %% ../../notebooks/data/linkage_compare.ipynb #5d7abb72
+# %% ../../notebooks/data/linkage_compare.ipynb #799ac550
 def text(column: str, label: Text | None = None, close: float = 0.7, near: float = 0.4) -> Compare:
     "Longer texts by the words (or Chinese characters) they share: same, or a share of all their words. 文本"
     def read(t):
         words = sorted(set(re.findall(r"[a-z0-9]+|[一-鿿]", t.lower())))
         return (" ".join(words) or None, max(words, key=len, default=None), "".join(w for w in words if w.isdigit()) or None)
-    share = lambda least: f"len(list_intersect(string_split({{value.l}}, ' '), string_split({{value.r}}, ' '))) >= {least} * len(list_distinct(list_concat(string_split({{value.l}}, ' '), string_split({{value.r}}, ' '))))"
+    both = "string_split({value.l}, ' '), string_split({value.r}, ' ')"
+    share = lambda least: f"len(list_intersect({both})) >= {least} * len(list_distinct(list_concat({both})))"
     return Compare(column, label or Text(column, column), (column,), lambda t: _spread(_texts(t[column]), read, ["value", "longest", "digits"]), (
         Level("same", "[value]", Text("the same words", "用词相同"), "value"), Level("close", share(close), Text("most words the same", "大部分用词相同")),
         Level("near", share(near), Text("many words the same", "部分用词相同"))), "{value} IS NOT NULL", "value", "text", ("value", "longest", "digits"))
 
-# %% ../../notebooks/data/linkage_compare.ipynb #764e3db6
+# %% ../../notebooks/data/linkage_compare.ipynb #9797a2dc
 def start_weights(compare: Compare) -> dict:
     "Level key -> (m, u) from params/linkage.yaml. 初始权重"
     found, wanted = figures()["weights"][compare.weights], [v.key for v in compare.levels] + ["else"]
-    if set(found) != set(wanted): raise ValueError(f"params/linkage.yaml, weights, {compare.weights}: levels {', '.join(found)}; expected {', '.join(wanted)} 权重等级不符")
+    if set(found) != set(wanted):
+        raise ValueError(f"params/linkage.yaml, weights, {compare.weights}: levels {', '.join(found)}; expected {', '.join(wanted)} 权重等级不符")
     ratios = [found[k][0] / found[k][1] for k in wanted]
-    if any(b > a for a, b in zip(ratios, ratios[1:], strict=False)): raise ValueError(f"params/linkage.yaml, weights, {compare.weights}: m/u must fall from level to level 权重次序有误")
+    if any(b > a for a, b in zip(ratios, ratios[1:], strict=False)):
+        raise ValueError(f"params/linkage.yaml, weights, {compare.weights}: m/u must fall from level to level 权重次序有误")
     return {k: tuple(found[k]) for k in wanted}
 
 EVERY = (person_name(), birth_date(), address(), phone(), gender(), company_name(), word("a"), code("a"), choice_of("a"), amount("a"), day("a"), text("a"))

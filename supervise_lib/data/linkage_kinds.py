@@ -65,7 +65,7 @@ def company_number(column: str = "uscc") -> Compare:
     return Compare("number", Text("credit code", "信用代码"), (column,), lambda t: _spread(_texts(t[column]), _company_number, _NUMBER_KEYS),
                    _NUMBER_LEVELS, _NUMBER_KNOWN, "raw", "number")
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #3d322aa2
+# %% ../../notebooks/data/linkage_kinds.ipynb #ee83514b
 @dataclass(frozen=True)
 class Ban:
     "A condition under which a pair is not merged, and why. 不予归并的情形"
@@ -85,24 +85,29 @@ class By:
     clashes: tuple = ()         # (key, values -> contradiction?) for whole clusters
     shared: str | None = None   # the same valid number under this condition is undecided
     left_out: tuple = ()        # labels of what could not be compared
+    known: bool = False         # do the starting weights tell of just this? then what is learned without proof stays near them
 
     def prepared(self, table: pd.DataFrame) -> pd.DataFrame: return pd.concat([c.prepared(table) for c in self.compares], axis=1)
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #cdfaf6bc
+# %% ../../notebooks/data/linkage_kinds.ipynb #b4c7d8b8
 TWO_NUMBERS = Ban("two_numbers", Text("two valid numbers: two different people or bodies", "双方均有有效号码且不同"), '"number_valid_l" <> "number_valid_r"')
 BORN_APART = Ban("born_apart", Text("birth dates differ by more than a slip", "出生日期相差超出笔误范围"), "\"birth\" = 'else'")
-BRANCH = Ban("branch", Text("one is a branch of the other, or another branch", "一方为分支机构"), "coalesce(\"company_branch_l\", '') <> coalesce(\"company_branch_r\", '')")
+BRANCH = Ban("branch", Text("one is a branch of the other, or another branch", "一方为分支机构"),
+    "coalesce(\"company_branch_l\", '') <> coalesce(\"company_branch_r\", '')")
 ELSEWHERE = Ban("elsewhere", Text("names of different places", "名称所冠地名不同"),
     'NOT (starts_with("company_place_l", "company_place_r") OR starts_with("company_place_r", "company_place_l"))')
 
 _AS_GOOD_AS_A_NUMBER = "\"number\" IN ('same', 'slip', 'ends')"
 _CLOSE = f"({_AS_GOOD_AS_A_NUMBER} OR \"address\" = 'door' OR \"phone\" = 'same')"
-OTHER_NAME = Ban("other_name", Text("the names differ; relatives share telephone and door", "姓名不同，近亲属可能共用电话、住址"), f"\"name\" IN ('one', 'surname', 'else', 'unknown') AND NOT {_AS_GOOD_AS_A_NUMBER}")
+OTHER_NAME = Ban("other_name", Text("the names differ; relatives share telephone and door", "姓名不同，近亲属可能共用电话、住址"),
+    f"\"name\" IN ('one', 'surname', 'else', 'unknown') AND NOT {_AS_GOOD_AS_A_NUMBER}")
 NEARLY_BORN = Ban("nearly_born", Text("birth dates are not quite the same, and neither number, telephone nor door agrees", "出生日期略有不同，且号码、电话、户室均不能印证"),
     f"\"birth\" IN ('slip', 'swapped', 'year') AND NOT {_CLOSE}")
-NOT_BORN = Ban("no_birth_date", Text("no birth date to compare, and neither number, telephone nor door agrees: a namesake cannot be told", "无出生日期可比，且号码、电话、户室均不能印证，无法排除同名"),
+NOT_BORN = Ban("no_birth_date", Text("no birth date to compare, and neither number, telephone nor door agrees: a namesake cannot be told",
+    "无出生日期可比，且号码、电话、户室均不能印证，无法排除同名"),
     f"\"birth\" = 'unknown' AND NOT {_CLOSE}")
-OTHER_FIRM = Ban("other_firm", Text("only part of the name agrees", "名称仅部分相同"), f"\"company\" IN ('one', 'word', 'else', 'unknown') AND NOT {_AS_GOOD_AS_A_NUMBER}")
+OTHER_FIRM = Ban("other_firm", Text("only part of the name agrees", "名称仅部分相同"),
+    f"\"company\" IN ('one', 'word', 'else', 'unknown') AND NOT {_AS_GOOD_AS_A_NUMBER}")
 
 SHOP_NAME = Ban("shop_name", Text("a shop's name without a place, as many have it, and nothing else agrees", "未冠地名的个体字号，同名者众，且别无印证"),
     "\"company_place_l\" IS NULL AND \"company_place_r\" IS NULL AND coalesce(\"company_form_l\", 'individual') = 'individual' AND NOT "
@@ -122,12 +127,12 @@ def _places_apart(values) -> bool:
     found = sorted(set(values))
     return any(not b.startswith(a) for i, a in enumerate(found) for b in found[i + 1:])
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #b75711c2
+# %% ../../notebooks/data/linkage_kinds.ipynb #c7c3dc99
 COLUMNS = {  # what may be meant, in the order looked for
     "person": dict(name=("person_name", "party_name", "name"), number=("person_id_no", "id_no"), birth=("birth_date",), gender=("gender",),
                    address=("address", "residence_address", "household_address"), phone=("phone", "phone_hash")),
-    "company": dict(name=("company_name", "party_name", "name"), number=("uscc", "credit_code"), address=("address", "registered_address"), phone=("phone", "phone_hash"),
-                    head=("legal_representative", "legal_rep_name"))}
+    "company": dict(name=("company_name", "party_name", "name"), number=("uscc", "credit_code"), address=("address", "registered_address"),
+                    phone=("phone", "phone_hash"), head=("legal_representative", "legal_rep_name"))}
 
 def _chosen(kind, have, named):
     "Part -> column for a kind, from the columns that all tables have."
@@ -137,10 +142,11 @@ def _chosen(kind, have, named):
         raise ValueError(f"column {', '.join(gone)} is not in every table; there is {', '.join(sorted(have)) or 'none'} 缺少字段")
     found = {p: named.get(p) or next((c for c in names if c in have), None) for p, names in parts.items()}
     if found["name"] is None:
-        raise ValueError(f"by={kind!r} needs a column {' or '.join(parts['name'])} in every table; found {', '.join(sorted(have)) or 'none'}. Name yours: columns={{'name': ...}} 缺少名称字段")
+        raise ValueError(f"by={kind!r} needs a column {' or '.join(parts['name'])} in every table; found {', '.join(sorted(have)) or 'none'}. "
+                         "Name yours: columns={'name': ...} 缺少名称字段")
     return found
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #cc6b598e
+# %% ../../notebooks/data/linkage_kinds.ipynb #1df4f168
 _LABELS = {"number": Text("number", "号码"), "birth": Text("birth date", "出生日期"), "gender": Text("gender", "性别"), "address": Text("address", "地址"),
            "phone": Text("telephone", "电话"), "head": Text("legal representative", "法定代表人"), "name": Text("name", "名称")}
 
@@ -158,13 +164,15 @@ def person(have: set, **named) -> By:
     c = _chosen("person", have, named)
     number = person_number(c["number"]) if c["number"] else None
     compares = [person_name(c["name"])]
-    if c["birth"] or number: compares.append(_from_number(birth_date(c["birth"]), number, "born") if number and c["birth"] else birth_date(c["birth"]) if c["birth"] else _born(number))
+    if c["birth"]: compares.append(_from_number(birth_date(c["birth"]), number, "born") if number else birth_date(c["birth"]))
+    elif number: compares.append(_born(number))
     if number: compares.append(number)
     if c["address"]: compares.append(address(c["address"]))
     if c["phone"]: compares.append(phone(c["phone"], c["name"]))
     if c["gender"]: compares.append(gender(c["gender"]))
-    blocks = [("name_near", "birth_year"), ("name_order", "birth_year"), ("birth_iso", "name_surname"), ("name_near", "address_area"), ("phone_value", "name_surname"), ("address_door", "name_surname"),
-              ("number_weak",), ("number_tail",), ("number_head", "name_near"), ("number_ends", "name_surname")]
+    blocks = [("name_near", "birth_year"), ("name_order", "birth_year"), ("birth_iso", "name_surname"), ("name_near", "address_area"),
+              ("phone_value", "name_surname"), ("address_door", "name_surname"), ("number_weak",), ("number_tail",), ("number_head", "name_near"),
+              ("number_ends", "name_surname")]
     return _with(By(Text("people", "自然人"), tuple(compares), tuple(blocks), number is not None, (TWO_NUMBERS, BORN_APART), (OTHER_NAME, NEARLY_BORN, NOT_BORN),
         (("number_valid", _more_than_one), ("birth_iso", _born_apart)), "\"name\" IN ('surname', 'else')"), c)
 
@@ -173,12 +181,12 @@ def _born(number):
     base = birth_date("born")
     return replace(base, columns=number.columns, keys=lambda t: base.keys(pd.DataFrame({"born": number.keys(t)["born"]})))
 
-# %% ../../notebooks/data/linkage_kinds.ipynb #5b863153
+# %% ../../notebooks/data/linkage_kinds.ipynb #0e668ba0
 def _with(by: By, chosen: dict) -> By:
     "The scheme without blocks and bans whose keys are not there, telling what is left out."
     have = {c.name for c in by.compares}
     there = lambda key: key.split("_")[0] in have
-    return replace(by, blocks=tuple(b for b in by.blocks if all(map(there, b))), clashes=tuple(c for c in by.clashes if there(c[0])),
+    return replace(by, known=True, blocks=tuple(b for b in by.blocks if all(map(there, b))), clashes=tuple(c for c in by.clashes if there(c[0])),
                    vetoes=tuple(v for v in by.vetoes if all(there(k) for k in re.findall(r'"(\w+_\w+)_[lr]"', v.condition))),
                    left_out=tuple(_LABELS[p] for p, column in chosen.items() if column is None and not (p == "birth" and "birth" in have)))
 
@@ -190,8 +198,8 @@ def company(have: set, **named) -> By:
     if c["address"]: compares.append(address(c["address"]))
     if c["phone"]: compares.append(phone(c["phone"], c["name"]))
     if c["head"]: compares.append(replace(person_name(c["head"]), name="head", label=_LABELS["head"]))
-    blocks = [("company_body",), ("company_sound",), ("company_core", "head_name"), ("company_core", "address_area"), ("phone_value",), ("address_door",), ("head_name", "address_area"),
-              ("number_weak",), ("number_tail",), ("number_head",)]
+    blocks = [("company_body",), ("company_sound",), ("company_core", "head_name"), ("company_core", "address_area"), ("phone_value",),
+              ("address_door",), ("head_name", "address_area"), ("number_weak",), ("number_tail",), ("number_head",)]
     return _with(By(Text("companies", "单位"), tuple(compares), tuple(blocks), c["number"] is not None, (TWO_NUMBERS, BRANCH, ELSEWHERE), (OTHER_FIRM, SHOP_NAME),
         (("number_valid", _more_than_one), ("company_place", _places_apart))), c)
 

@@ -21,7 +21,7 @@ from .linkage_kinds import By
 from .linkage_names import choice
 from ..text import Text
 
-# %% ../../notebooks/data/linkage_model.ipynb #2853723d
+# %% ../../notebooks/data/linkage_model.ipynb #fe96e42e
 SIDES = ("left", "right")
 
 def _condition(by, block):
@@ -31,7 +31,8 @@ def _condition(by, block):
 
 def _levels(compare, weights, common):
     "A comparison's levels with their m and u."
-    def level(condition, key, **more): return {"sql_condition": condition, "label_for_charts": key, "m_probability": weights[key][0], "u_probability": weights[key][1], **more}
+    def level(condition, key, **more):
+        return {"sql_condition": condition, "label_for_charts": key, "m_probability": weights[key][0], "u_probability": weights[key][1], **more}
     frequent = {v.key: {"tf_adjustment_column": f"{compare.name}_{v.common}"} for v in compare.levels if v.common and common}
     return [{"sql_condition": unknown_sql(compare), "label_for_charts": "unknown", "is_null_level": True},
             *(level(sql(compare, v.condition), v.key, **frequent.get(v.key, {})) for v in compare.levels), level("ELSE", "else")]
@@ -51,7 +52,7 @@ def _quiet():
     try: yield
     finally: log.setLevel(before)
 
-# %% ../../notebooks/data/linkage_model.ipynb #c1df3e9a
+# %% ../../notebooks/data/linkage_model.ipynb #1e4ece46
 def _in_order(levels: list) -> list:
     "(m, u) of levels, best first, with neighbours pooled until m/u falls from level to level."
     pools = []
@@ -62,15 +63,15 @@ def _in_order(levels: list) -> list:
     ratios = [m / u for m, u, n in pools for _ in range(n)]
     return [(min(m, 1.0), min(m / r, 1.0)) for (m, _), r in zip(levels, ratios, strict=True)]
 
-def steady(start: dict, learned: dict, share: float, ordered: bool = True, least: float = 1e-9) -> dict:
-    "Level -> (m, u) from starting and learned weights, `share` of the random pairs being one. 权重稳健化"
+def steady(start: dict, learned: dict, share: float, ordered: bool = True, reach: float = 1e5, least: float = 1e-9) -> dict:
+    "Level -> (m, u) from starting and learned weights, `share` of the random pairs being one; m within `reach` times its start. 权重稳健化"
     found = []
     for key, (m0, u0) in start.items():
         m, u = learned.get(key, (None, None))
-        found.append((m0 if m is None else max(m, m0 / 50, 1e-5), u0 if u is None else max(u - share * (m or 0), u / 20, least)))
+        found.append((m0 if m is None else min(max(m, m0 / min(reach, 50), 1e-5), m0 * reach), u0 if u is None else max(u - share * (m or 0), u / 20, least)))
     return dict(zip(start, _in_order(found) if ordered else found, strict=True))
 
-# %% ../../notebooks/data/linkage_model.ipynb #a3d8b533
+# %% ../../notebooks/data/linkage_model.ipynb #601d472d
 @dataclass
 class Model:
     "Weights for a scheme and how they came about. 归并模型"
@@ -89,10 +90,11 @@ def _read(linker, by):
     "comparison -> level -> (m, u) as they stand in the linker."
     out = {}
     for c in linker.misc.save_model_to_json()["comparisons"]:
-        out[c["output_column_name"]] = {v["label_for_charts"]: (v.get("m_probability"), v.get("u_probability")) for v in c["comparison_levels"] if not v.get("is_null_level")}
+        told = [v for v in c["comparison_levels"] if not v.get("is_null_level")]
+        out[c["output_column_name"]] = {v["label_for_charts"]: (v.get("m_probability"), v.get("u_probability")) for v in told}
     return {c.name: {k: mu if all(isinstance(x, float) for x in mu) else (None, None) for k, mu in out[c.name].items()} for c in by.compares}
 
-# %% ../../notebooks/data/linkage_model.ipynb #b069d37c
+# %% ../../notebooks/data/linkage_model.ipynb #392e5285
 def _brought(db, two, block) -> int:
     "How many pairs a block brings together."
     names = ", ".join(f'"{k}"' for k in block); known = " AND ".join(f'"{k}" IS NOT NULL' for k in block)
@@ -110,9 +112,9 @@ def chosen_blocks(db, by: By, two: bool, records: int) -> tuple:
 
 def _proven(db, two):
     "How many pairs does an equal valid number prove?"
-    if two: return db.execute("SELECT coalesce(sum(a.n * b.n), 0) FROM (SELECT number_valid k, count(*) n FROM left_in WHERE number_valid IS NOT NULL GROUP BY 1) a "
-                          "JOIN (SELECT number_valid k, count(*) n FROM right_in WHERE number_valid IS NOT NULL GROUP BY 1) b USING (k)").fetchall()[0][0]
-    return db.execute("SELECT coalesce(sum(n * (n - 1) / 2), 0) FROM (SELECT count(*) n FROM left_in WHERE number_valid IS NOT NULL GROUP BY number_valid)").fetchall()[0][0]
+    count = lambda side: f"(SELECT number_valid, count(*) AS n FROM {side}_in WHERE number_valid IS NOT NULL GROUP BY 1)"
+    if two: return db.sql(f"SELECT coalesce(sum(a.n * b.n), 0) FROM {count('left')} a JOIN {count('right')} b USING (number_valid)").fetchall()[0][0]
+    return db.sql(f"SELECT coalesce(sum(n * (n - 1) / 2), 0) FROM {count('left')}").fetchall()[0][0]
 
 def _learn(linker, by, db, two, seed):
     "Let Splink learn u and m; what was learned and from what."
@@ -138,7 +140,7 @@ def settle_prior(bits: np.ndarray, counts: np.ndarray, possible: float) -> float
         share = found
     return share
 
-# %% ../../notebooks/data/linkage_model.ipynb #54a76449
+# %% ../../notebooks/data/linkage_model.ipynb #093a8d09
 class Scorer:
     "The records of one linkage in DuckDB, with what Splink needs to score their pairs. 记录对评分"
     def __init__(self, by: By, tables: list, seed: int = 1, learn: bool | None = None, memory: str | None = None):
@@ -151,7 +153,7 @@ class Scorer:
         if not by.blocks: self.by = replace(by, blocks=chosen_blocks(self.db, by, self.two, sum(self.sizes)))
         api = DuckDBAPI(self.db)
         self.inputs = [api.register(f"{side}_in", dataset_display_name=side) for side in self.sides]
-        self.start, self.learned = {c.name: start_weights(c) for c in by.compares}, {}
+        self.start, self.learned, self.proven = {c.name: start_weights(c) for c in by.compares}, {}, False
         self.model = _train(self, sum(self.sizes) >= choice("learn_records") if learn is None else learn)
 
     def linker(self, weights: dict, prior: float, common: bool):
@@ -165,10 +167,12 @@ def _train(scorer, learn) -> Model:
     if not learn: return Model(by, start, choice("prior"), _STARTED, False)
     linker = scorer.linker(start, choice("prior"), False)
     with _quiet(): taught = _learn(linker, by, scorer.db, scorer.two, scorer.seed)
-    scorer.learned = _read(linker, by)
+    scorer.learned, scorer.proven = _read(linker, by), taught != _EM
     return Model(by, _steadied(scorer, 0.0), choice("prior"), taught, True)
 
-def _steadied(scorer, share): return {c.name: steady(scorer.start[c.name], scorer.learned[c.name], share, c.ordered) for c in scorer.by.compares}
+def _steadied(scorer, share):
+    reach = 5 if scorer.by.known and not scorer.proven else 1e5     # where nothing proves a pair, EM finds matches even among strangers
+    return {c.name: steady(scorer.start[c.name], scorer.learned[c.name], share, c.ordered, reach) for c in scorer.by.compares}
 
 # %% ../../notebooks/data/linkage_model.ipynb #3b658553
 def _pairs(scorer, sizes): return max(sizes[0] * sizes[1] if scorer.two else sizes[0] * (sizes[0] - 1) / 2, 0)

@@ -83,12 +83,13 @@ def near_sound(sound: str) -> str:
         return next((syllable[:-len(a)] + b for a, b in last.items() if syllable.endswith(a)), syllable)
     return " ".join(map(fold, sound.split()))
 
-# %% ../../notebooks/data/linkage_names.ipynb #4e0bfb65
+# %% ../../notebooks/data/linkage_names.ipynb #7143182e
 def _spread(values: pd.Series, read, columns) -> pd.DataFrame:
     "`read` of each distinct value, laid out over the rows; missing stays missing."
     codes, distinct = pd.factorize(pd.Series(values).astype(object), use_na_sentinel=True)
     told = [read(str(v)) for v in distinct]
-    arrays = {c: pa.array([t[i] for t in told], pa.bool_() if c == "masked" else pa.string()).take(pa.array(codes, mask=codes < 0)) for i, c in enumerate(columns)}
+    kind, rows = lambda c: pa.bool_() if c == "masked" else pa.string(), pa.array(codes, mask=codes < 0)
+    arrays = {c: pa.array([t[i] for t in told], kind(c)).take(rows) for i, c in enumerate(columns)}
     return pd.DataFrame({c: pd.arrays.ArrowExtensionArray(a) for c, a in arrays.items()}, index=values.index)
 
 def _name_keys(text):
@@ -102,7 +103,7 @@ def name_keys(names: pd.Series) -> pd.DataFrame:
     "Keys of people's names: name, sound, near, order, surname, masked. 姓名比对键"
     return _spread(names, _name_keys, ["name", "sound", "near", "order", "surname", "masked"])
 
-# %% ../../notebooks/data/linkage_names.ipynb #6d92c982
+# %% ../../notebooks/data/linkage_names.ipynb #1af4abe9
 class Company(NamedTuple):
     "The parts of a company's name. 单位名称构成"
     name: str                     # the whole, in one spelling
@@ -129,7 +130,8 @@ def _endings():
     p = figures()["company"]
     forms = {w: kind for kind, words in p["forms"].items() for w in words}
     longest = lambda words: "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-    return forms, re.compile(f"({longest(forms)})$"), re.compile(f"({longest(p['trades'])})$"), re.compile(rf"^(.+?(?:公司|社|厂|行|企业|中心))(.*(?:{longest(p['branch_ends'])}))$")
+    return forms, re.compile(f"({longest(forms)})$"), re.compile(f"({longest(p['trades'])})$"), re.compile(
+        rf"^(.+?(?:公司|社|厂|行|企业|中心))(.*(?:{longest(p['branch_ends'])}))$")
 
 # %% ../../notebooks/data/linkage_names.ipynb #2dbe0297
 def _without_brackets(text):
@@ -175,12 +177,13 @@ def _latin_parts(text):
     core = [t for i, t in enumerate(tokens) if t not in _latin_forms() or (i == 0 and t != "THE")] or tokens
     return Company(" ".join(tokens), " ".join(core))
 
-# %% ../../notebooks/data/linkage_names.ipynb #8ebfba17
+# %% ../../notebooks/data/linkage_names.ipynb #64e40121
 def _company_keys(text):
     c = company_parts(text)
     if c is None or (masked := is_masked(c.name) and not c.name.isascii()): return (None,) * 9 + (None if c is None else True,)
     sound = " ".join(map(_reading, c.core)) if not c.core.isascii() else c.core.lower()
-    return c.name, c.core + c.trade, c.core, sound + " " + c.trade, c.place, c.form, c.branch, *((c.core, c.core[:5]) if c.core.isascii() else (None, None)), masked
+    latin = (c.core, c.core[:5]) if c.core.isascii() else (None, None)
+    return c.name, c.core + c.trade, c.core, sound + " " + c.trade, c.place, c.form, c.branch, *latin, masked
 
 def company_keys(names: pd.Series) -> pd.DataFrame:
     "Keys of companies' names: name, body (core and trade), core, sound, place, form, branch, latin, start, masked. 单位名称比对键"

@@ -28,7 +28,7 @@ def chance(bits: float) -> str:
     if p > 0.5: return f"{100 * p:.{min(max(1, math.ceil(-math.log10(max(1 - p, 1e-9))) - 1), 6)}f}%" if p < 1 - 1e-9 else ">99.999999%"
     return f"{100 * p:.3g}%"
 
-# %% ../../notebooks/publish/waterfalls.ipynb #9f2ea0d3
+# %% ../../notebooks/publish/waterfalls.ipynb #d4c9ed52
 def waterfall(why: Why, certain: float | None = None, review: float | None = None, title: Text | None = None) -> Figure:
     "A pair's weights from the prior to the total, without names or numbers; lines where merging and reviewing begin. 归并权重瀑布图"
     d = why.steps; bits, total = d["bits"].to_numpy(float), d["total"].to_numpy(float); before = np.r_[0, total[:-1]]
@@ -40,8 +40,10 @@ def waterfall(why: Why, certain: float | None = None, review: float | None = Non
         if y: ax.plot([x, x], [y - 0.7, y + 0.3], color=FAINT, lw=0.6, zorder=0)
     for p, colour, style in ((certain, GREEN, "-"), (review, ORANGE, "--")):
         if p: ax.axvline(math.log2(p / (1 - p)), color=colour, lw=1, ls=style, zorder=0)
-    marks = [math.log2(p / (1 - p)) for p in (certain, review) if p]; low, high = min(0, *total, *marks), max(0, *total, *marks); room = 0.04 * (high - low) + 0.1
-    ax.axvline(0, color=INK, lw=0.6); ax.set(xlim=(low - room, high + room), ylim=(len(d) - 0.4, -1.2), yticks=range(len(d)), xlabel=str(AXIS)); ax.tick_params(axis="y", length=0)
+    marks = [math.log2(p / (1 - p)) for p in (certain, review) if p]
+    low, high = min(0, *total, *marks), max(0, *total, *marks); room = 0.04 * (high - low) + 0.1
+    ax.axvline(0, color=INK, lw=0.6); ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(low - room, high + room), ylim=(len(d) - 0.4, -1.2), yticks=range(len(d)), xlabel=str(AXIS))
     ax.set_yticklabels([wrap(f"{s}: {v}" if y else str(v), 40, 2) for y, (s, v) in enumerate(zip(d["step"], d["level"], strict=True))], size=8)
     _beside(ax, bits, total)
     below(fig, *([LINES.format(certain=certain, review=review)] if certain and review else []), BY_NUMBER if why.verdict == "exact" else None)
@@ -53,9 +55,10 @@ def _beside(ax, bits, total) -> None:
     "Two columns of numbers to the right: bits and the probability so far."
     rows = [(-0.85, wrap(BITS, 14), wrap(AFTER, 18))] + [(y, f"{b:+.1f}", chance(t)) for y, (b, t) in enumerate(zip(bits, total, strict=True))]
     for y, a, b in rows:
-        for offset, told in ((56, a), (140, b)): ax.annotate(told, (1, y), (offset, 0), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center", size=8, color=INK)
+        for offset, told in ((56, a), (140, b)):
+            ax.annotate(told, (1, y), (offset, 0), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="center", size=8, color=INK)
 
-# %% ../../notebooks/publish/waterfalls.ipynb #0dee84ec
+# %% ../../notebooks/publish/waterfalls.ipynb #ec32940f
 PAIRS, WEIGHT = Text("pairs", "对数"), Text("weight of the pair in bits", "记录对权重（比特）")
 NONE = Text("No pair reached the probability from which it is shown.", "没有记录对达到列示概率。")
 
@@ -69,6 +72,7 @@ def weights_seen(links: Links, title: Text | None = None) -> Figure:
     kinds = [v for v in looks if (d["verdict"] == v).any()]; floor = np.zeros(len(edges) - 1)
     for v in kinds:
         n = np.histogram(w[(d["verdict"] == v).to_numpy(bool)], edges)[0]
-        ax.bar(edges[:-1], n, np.diff(edges), bottom=floor, align="edge", edgecolor=INK, linewidth=0.4, label=f"{VERDICTS[v]}: {n.sum():,}", **looks[v]); floor += n
+        ax.bar(edges[:-1], n, np.diff(edges), bottom=floor, align="edge", edgecolor=INK, linewidth=0.4, label=f"{VERDICTS[v]}: {n.sum():,}", **looks[v])
+        floor += n
     ax.set(xlabel=str(WEIGHT), ylabel=str(PAIRS)); below(fig, links.report)
     return fig
