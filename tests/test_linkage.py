@@ -71,7 +71,8 @@ def test_relatives_of_one_birth_date_are_undecided():
 # ---- who is one
 
 @pytest.mark.parametrize("right", [
-    dict(person_name="章晓明"), dict(person_name="張小明"), dict(person_name="小明张"), dict(birth_date="1990-03-17"), dict(birth_date=None), dict(address=None, phone=None),
+    dict(person_name="章晓明"), dict(person_name="張小明"), dict(person_name="小明张"), dict(birth_date="1990-03-17"),
+    dict(birth_date=None), dict(address=None, phone=None),
     dict(address="人民路十二号3栋501", phone=None)])
 def test_one_person_written_in_two_ways(right): assert verdict(ZHANG, {**ZHANG, **right})[0] == "probable"
 
@@ -110,7 +111,8 @@ def test_a_record_between_two_numbers_belongs_to_neither():
 
 def test_a_record_that_clearly_fits_one_of_two_joins_it():
     same = dict(person_name="张小明", birth_date="1990-03-07")
-    links = link(people(dict(same, person_id_no=ONE, phone="13800001234", address=PLACE), dict(same, phone="13800001234", address=PLACE), dict(same, person_id_no=TWO)))
+    close = dict(same, phone="13800001234", address=PLACE)
+    links = link(people(dict(close, person_id_no=ONE), close, dict(same, person_id_no=TWO)))
     assert links.clusters["cluster"].tolist() == [0, 0, 1]
 
 
@@ -127,7 +129,8 @@ def test_nothing_undecided_is_in_one_cluster_and_clusters_are_what_pairs_say(fou
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("bench_linkage", ROOT / "bench" / "linkage.py"); module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("bench_linkage", ROOT / "bench" / "linkage.py")
+    module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
     return module
 
 
@@ -148,6 +151,12 @@ def test_no_cluster_holds_two_valid_numbers(found):
     assert pd.DataFrame(dict(c=links.clusters["cluster"].to_numpy(), v=valid.to_numpy())).dropna().groupby("c")["v"].nunique().max() == 1
 
 
+def test_where_all_are_strangers_nobody_is_merged(bench):
+    d = bench.people(1500, np.random.default_rng(5)).assign(address=lambda d: d["county"].map(bench.COUNTIES) + d["local"])
+    links = link(d[["person_name", "birth_date", "gender", "address", "phone"]])      # two in five share a door, one in nine a telephone
+    assert links.clusters["cluster"].nunique() == 1500 and "expectation maximisation" in links.model.taught("en")
+
+
 def test_why_adds_up_to_the_weight_of_the_pair(found):
     links, _ = found; p = links.pairs[links.pairs["weight"].notna()]
     for i in list(range(0, len(p), max(1, len(p) // 15))):
@@ -158,8 +167,8 @@ def test_why_adds_up_to_the_weight_of_the_pair(found):
 
 
 def test_the_same_records_give_the_same_pairs_and_their_order_does_not_matter(found):
-    links, d = found; d = d.drop(columns="person").assign(key=range(len(d)))
-    again, mixed = link(d, id="key"), link(d.sample(frac=1, random_state=3), id="key")
+    d = found[1].head(900).drop(columns="person").assign(key=range(900))
+    links, again, mixed = link(d, id="key"), link(d, id="key"), link(d.sample(frac=1, random_state=3), id="key")
     pd.testing.assert_frame_equal(again.pairs, links.pairs)
     groups = lambda x: {tuple(sorted(ids)) for _, ids in x.clusters.groupby("cluster")["id"]}
     one, other = groups(links), groups(mixed)
@@ -167,8 +176,9 @@ def test_the_same_records_give_the_same_pairs_and_their_order_does_not_matter(fo
 
 
 def test_common_names_weigh_less():
-    rng = np.random.default_rng(1); rows = [dict(person_name="王伟" if i % 5 == 0 else f"赵{chr(0x4e00 + i)}{chr(0x5000 + i)}", birth_date=str(np.datetime64("1950-01-01") + rng.integers(0, 20000))) for i in range(900)]
-    rows += [dict(person_name="王伟", birth_date="1971-01-01"), dict(person_name="王伟", birth_date="1971-01-01"), dict(person_name="赵丁乙", birth_date="1971-01-01"), dict(person_name="赵丁乙", birth_date="1971-01-01")]
+    days = np.datetime64("1950-01-01") + np.random.default_rng(1).integers(0, 20000, 900)
+    rows = [dict(person_name="王伟" if i % 5 == 0 else f"赵{chr(0x4e00 + i)}{chr(0x5000 + i)}", birth_date=str(d)) for i, d in enumerate(days)]
+    rows += [dict(person_name=n, birth_date="1971-01-01") for n in ("王伟", "王伟", "赵丁乙", "赵丁乙")]
     links = link(people(*rows)); name = lambda a, b: links.why(a, b).steps.set_index(links.why(a, b).table("en")["step"])["bits"]["name"]
     assert name(900, 901) < 4 < 7 < name(902, 903)
 
@@ -180,6 +190,19 @@ def test_two_tables_are_linked_with_each_other_only():
     links = link(courts, register, id="case")
     assert sorted(map(tuple, links.pairs[["left", "right"]].values)) == [("c1", "r1"), ("c2", "r1")] and links.considered == 2
     assert links.clusters["side"].tolist() == ["left", "left", "right"] and links.why("c1", "r1").verdict == "probable"
+
+
+def test_records_of_one_number_meet_across_tables_by_their_names():
+    left, right = (people(*[dict(person_name=n, person_id_no=ONE) for n in names]) for names in (("张小明", "张小明", "李芳"), ("章晓明", "王强")))
+    p = link(left.assign(key=["l0", "l1", "l2"]), right.assign(key=["r0", "r1"]), id="key").pairs
+    assert p["left"].str.startswith("l").all() and p["right"].str.startswith("r").all()
+    assert set(map(tuple, p[p["verdict"] == "exact"][["left", "right"]].values)) == {("l0", "r0"), ("l1", "r0")}
+    assert set(map(tuple, p[p["verdict"] == "undecided"][["left", "right"]].values)) == {("l2", "r0"), ("l0", "r1")}
+
+
+def test_numbers_beside_pseudonyms_are_refused():
+    with pytest.raises(ValueError, match="1 numbers are pseudonyms and 1 are not"):
+        link(people(dict(ZHANG, person_id_no=ONE)), people(dict(ZHANG, person_id_no="P" + "A" * 24)))
 
 
 def firms(*rows): return pd.DataFrame([dict(dict(company_name=None, uscc=None, address=None, phone=None, legal_representative=None), **r) for r in rows])
@@ -199,7 +222,8 @@ def test_companies(left, right, expected):
     assert links.why(0, 1).verdict == expected and (links.clusters["cluster"].nunique() == 1) == (expected in ("exact", "probable"))
 
 
-@pytest.mark.parametrize("code_, valid", [("91110000600037341L", "600037341"), ("600037341", "600037341"), ("60003734-1", "600037341"), ("600037342", None), ("91110000600037341M", None), ("无", None)])
+@pytest.mark.parametrize("code_, valid", [
+    ("91110000600037341L", "600037341"), ("600037341", "600037341"), ("60003734-1", "600037341"), ("600037342", None), ("91110000600037341M", None), ("无", None)])
 def test_organisation_codes(code_, valid):
     found = company_number().prepared(pd.DataFrame({"uscc": [code_]}))["number_valid"][0]
     assert (None if pd.isna(found) else found) == valid
@@ -227,7 +251,8 @@ def test_thresholds_are_arguments_with_declared_defaults():
 @pytest.mark.parametrize("how, says", [
     (dict(by="person", drop=["person_name"]), "needs a column person_name"), (dict(columns={"birth": "born_on"}), "born_on is not in every table"),
     (dict(columns={"born": "birth_date"}), "has no part born"), (dict(by="ship"), "'ship' is not known"), (dict(by=[word("surname")]), "no column surname"),
-    (dict(id="case"), "no column 'case'"), (dict(id="phone"), "does not name each record once"), (dict(certain=0.5), "0 < review <= certain"), (dict(by=["surname"]), "expected 'person'")])
+    (dict(id="case"), "no column 'case'"),
+    (dict(id="phone"), "does not name each record once"), (dict(certain=0.5), "0 < review <= certain"), (dict(by=["surname"]), "expected 'person'")])
 def test_errors_say_what_was_found_and_expected(how, says):
     how = dict(how); d = people(ZHANG, ZHANG).drop(columns=how.pop("drop", []))
     with pytest.raises((ValueError, TypeError), match=says): link(d, **how)

@@ -10,6 +10,7 @@ from supervise_lib.data.linkage_places import address_keys, address_parts, phone
 
 HAN = st.sampled_from("张王李赵欧阳单曾伟强小明芳娜丽志国建华文静雪慧琳蓉婷倩颖龙飞海林")
 NAME = st.text(HAN, min_size=2, max_size=4)
+BORN = st.dates(pd.Timestamp("1940-01-01").date(), pd.Timestamp("2010-12-31").date())
 QUICK = settings(max_examples=60, deadline=None)
 
 
@@ -125,7 +126,7 @@ def test_agreement_of_names_is_the_same_both_ways(a, b):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dates(pd.Timestamp("1940-01-01").date(), pd.Timestamp("2010-12-31").date()), st.dates(pd.Timestamp("1940-01-01").date(), pd.Timestamp("2010-12-31").date()))
+@given(BORN, BORN)
 def test_agreement_of_birth_dates(a, b):
     level = agreement(birth_date(), dict(birth_date=a.isoformat()), dict(birth_date=b.isoformat()))
     assert (level == "same") == (a == b)
