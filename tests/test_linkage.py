@@ -294,3 +294,13 @@ def test_a_waterfall_is_drawn_without_names():
     told = [t.get_text() for a in fig.axes for t in (*a.get_yticklabels(), *a.texts)]
     assert "姓名: 同音" in told and not any(n in t for t in told for n in ("张小明", "章晓明", "13800001234", "人民路"))
     assert png(fig) == png(waterfall(links.why(0, 1), links.certain, links.review)) and len(png(weights_seen(links))) > 1000
+
+
+def test_tables_as_the_lake_gives_them():
+    import pyarrow as pa
+    arrow = lambda kind, *values: pd.Series(values, dtype=pd.ArrowDtype(kind))
+    born = arrow(pa.date32(), *[pd.Timestamp(x).date() if x else None for x in ("1990-03-07", "1990-03-07", None)])
+    d = pd.DataFrame(dict(person_name=arrow(pa.string(), "张小明", "章晓明", None), person_id_no=arrow(pa.string(), "P" + "A" * 24, None, "W" + "B" * 24), birth_date=born,
+                          phone_hash=arrow(pa.string(), "ab" * 32, "ab" * 32, "cd" * 32), gender=arrow(pa.string(), "M", None, "U")))
+    links = link(d)
+    assert links.pairs[["left", "right", "verdict", "name", "birth", "phone", "gender"]].values.tolist() == [[0, 1, "probable", "sound", "same", "same", "unknown"]]
