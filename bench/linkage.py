@@ -19,7 +19,8 @@ GIVEN = ("伟强军勇磊涛超明刚平辉鹏杰峰波斌龙飞建国华文武�
 TOWNS = [a + b for a in "上中下东西南北新老大小双三高长" for b in ("派镇", "桥镇", "塘镇", "河镇", "岗镇", "集镇", "店镇", "湾镇")]
 VILLAGES = [a + b for a in "张李王刘陈杨赵黄周吴徐孙朱马胡郭何高林罗" for b in ("庄村", "湾村", "岗村", "圩村", "塘村", "桥村", "楼村", "店村", "郢村", "大村")]
 ROADS = [a + b for a in ("长江", "淮河", "人民", "解放", "建设", "中山", "迎宾", "团结", "胜利", "文昌", "滨河", "东环", "金寨", "黄山", "巢湖", "包河") for b in ("路", "大道", "东路", "西路")]
-COUNTIES = {"340111": "合肥市包河区", "340121": "长丰县", "340123": "肥西县", "340122": "肥东县", "340202": "芜湖市镜湖区", "340402": "淮南市大通区", "341122": "来安县", "341221": "临泉县", "341522": "霍邱县", "341881": "宁国市"}
+COUNTIES = {"340111": "合肥市包河区", "340121": "长丰县", "340123": "肥西县", "340122": "肥东县", "340202": "芜湖市镜湖区",
+            "340402": "淮南市大通区", "341122": "来安县", "341221": "临泉县", "341522": "霍邱县", "341881": "宁国市"}
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -34,19 +35,24 @@ def people(n, rng):
     "Invented people: name, number, birth date, gender, address, phone."
     names = figures("people")["surnames"]; family = np.array(list(names)); weight = np.array(list(names.values()), float)
     given = np.array(list(GIVEN)); often = 1 / (np.arange(len(given)) + 12.0); often /= often.sum()
-    name = np.char.add(np.char.add(rng.choice(family, n, p=weight / weight.sum()), rng.choice(given, n, p=often)), np.where(rng.random(n) < .8, rng.choice(given, n, p=often), ""))
+    third = np.where(rng.random(n) < .8, rng.choice(given, n, p=often), "")
+    name = np.char.add(np.char.add(rng.choice(family, n, p=weight / weight.sum()), rng.choice(given, n, p=often)), third)
     born = np.datetime64("1945-01-01") + rng.integers(0, 22000, n); day = born.astype(str); codes = np.array(list(COUNTIES))
     county = rng.choice(codes, n); female = rng.random(n) < .4; serial = rng.integers(0, 500, n) * 2 + ~female
     body = np.char.add(np.char.add(county, np.char.replace(day, "-", "")), np.char.zfill(serial.astype(str), 3))
     check = np.array(list("10X98765432"))[((body.astype("S17").view(np.uint8).reshape(n, 17) - 48) * np.array(_WEIGHTS)).sum(1) % 11]
     town, road, number = rng.random(n) < .6, rng.choice(ROADS, n), rng.integers(1, 400, n).astype(str)
-    local = np.where(town, np.char.add(rng.choice(TOWNS, n), rng.choice(VILLAGES, n)), np.char.add(np.char.add(road, number), np.char.add(np.char.add(np.char.add("号", rng.integers(1, 30, n).astype(str)), "幢"), np.char.add(rng.integers(101, 2800, n).astype(str), "室"))))
+    house, room = rng.integers(1, 30, n), rng.integers(101, 2800, n)
+    street = np.array([f"{r}{a}号{b}幢{c}室" for r, a, b, c in zip(road, number, house, room, strict=True)])
+    local = np.where(town, np.char.add(rng.choice(TOWNS, n), rng.choice(VILLAGES, n)), street)
     phone = np.char.add("1", (3 * 10**9 + rng.integers(0, 6 * 10**9, n)).astype(str))
-    d = pd.DataFrame(dict(person=np.arange(n), person_name=name, person_id_no=np.char.add(body, check), birth_date=day, gender=np.where(female, "F", "M"), county=county, local=local, phone=phone))
-    kin = np.flatnonzero(rng.random(n) < .4); kin = kin[kin > 0]     # lives with the one before: same door, often the same surname, sometimes the same telephone
+    d = pd.DataFrame(dict(person=np.arange(n), person_name=name, person_id_no=np.char.add(body, check), birth_date=day, gender=np.where(female, "F", "M"),
+                          county=county, local=local, phone=phone))
+    kin = np.flatnonzero(rng.random(n) < .4); kin = kin[kin > 0]     # lives with the one before: often of one surname, sometimes with one telephone
     d.loc[kin, "local"] = d["local"].to_numpy()[kin - 1]
     one = kin[rng.random(len(kin)) < .3]; d.loc[one, "phone"] = d["phone"].to_numpy()[one - 1]
-    one = kin[rng.random(len(kin)) < .6]; d.loc[one, "person_name"] = [b[0] + a[1:] for a, b in zip(d["person_name"].to_numpy()[one], d["person_name"].to_numpy()[one - 1], strict=True)]
+    one = kin[rng.random(len(kin)) < .6]; names = d["person_name"].to_numpy()
+    d.loc[one, "person_name"] = [b[0] + a[1:] for a, b in zip(names[one], names[one - 1], strict=True)]
     return d
 
 
@@ -58,15 +64,21 @@ def spoiled(d, rng):
     slip = [x[:i] + str((int(x[i]) + 1 + i % 8) % 10) + x[i + 1:] for x, i in zip(number, at, strict=True)]
     number = np.where(fate < .35, None, np.where(fate < .40, [x[:6] + "********" + x[-4:] for x in number], np.where(fate < .43, slip, number)))
     alike, fate, pick = sounds_like(), rng.random(n), rng.integers(0, 12, n)
+    def misheard(x, i): return x[:-1] + alike[x[-1]][i % len(alike[x[-1]])] if x[-1] in alike else x
     for i in np.flatnonzero(fate < .04):
-        x = name[i]; name[i] = x[:-1] + alike[x[-1]][pick[i] % len(alike[x[-1]])] if fate[i] < .022 and x[-1] in alike else x[1:] + x[0] if fate[i] < .025 else x[:-1] + GIVEN[pick[i] * 7] if fate[i] < .03 else x[0] + "某" * (len(x) - 1)
-    fate = rng.random(n)
-    born = np.where(fate < .12, None, np.where(fate < .14, [f"{int(x[:4]) + 1}{x[4:]}" for x in born], np.where(fate < .145, [f"{x[:4]}-{x[8:]}-{x[5:7]}" if x[8:] <= "12" else x for x in born], born)))
+        x = name[i]
+        if fate[i] < .022: name[i] = misheard(x, pick[i])
+        elif fate[i] < .025: name[i] = x[1:] + x[0]
+        elif fate[i] < .03: name[i] = x[:-1] + GIVEN[pick[i] * 7]
+        else: name[i] = x[0] + "某" * (len(x) - 1)
+    fate = rng.random(n); swapped = [f"{x[:4]}-{x[8:]}-{x[5:7]}" if x[8:] <= "12" else x for x in born]
+    born = np.where(fate < .12, None, np.where(fate < .14, [f"{int(x[:4]) + 1}{x[4:]}" for x in born], np.where(fate < .145, swapped, born)))
     place = np.array([COUNTIES[c] for c in d["county"]], object) + d["local"].to_numpy(object)
     place = np.where(roll(.3), None, np.where(roll(.4), d["local"].to_numpy(object), place))
     elsewhere = roll(.1); place[elsewhere] = place[np.roll(np.arange(n), 1)][elsewhere]
-    phone = d["phone"].to_numpy(object); old = roll(.15); phone[old] = [f"15{rng.integers(10**8, 10**9)}" for _ in range(old.sum())]; phone = np.where(roll(.4), None, phone)
-    return pd.DataFrame(dict(person=d["person"], person_name=name, person_id_no=number, birth_date=born, gender=np.where(roll(.05), None, d["gender"]), address=place, phone=phone))
+    phone = d["phone"].to_numpy(object); old = roll(.15); phone[old] = [f"15{rng.integers(10**8, 10**9)}" for _ in range(old.sum())]
+    return pd.DataFrame(dict(person=d["person"], person_name=name, person_id_no=number, birth_date=born, gender=np.where(roll(.05), None, d["gender"]),
+                             address=place, phone=np.where(roll(.4), None, phone)))
 
 
 def records(n, seed=1):
