@@ -162,14 +162,15 @@ def shell_frame(t):
     for part in (*months(t), *records(t), taxes(t), *suits(t), crimes(t), grants(t), officers(t), *about_people(t), convictions(t), barred(t), singles(t), stake, *neighbourhood(t), *hosting(t)): f = attach(f, part, one)
     return f
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #07559888
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #03bbc08e
 def column(values, index, kind):
     "A Series of a kind from an iterable."
     return pd.Series(list(values), index=index, dtype=kind)
 
 def each(fn, f, *names, kind=BOOL):
     "A function of plain values along columns of the frame, or along Series of its index."
-    rows = zip(*(to_lists(f[n]) if isinstance(n, str) else to_lists(n) for n in names), strict=True)
+    plain = lambda x: to_lists(x.astype(BOOL) if x.dtype == bool else x)
+    rows = zip(*(to_lists(f[n]) if isinstance(n, str) else plain(n) for n in names), strict=True)
     return column((fn(*r) for r in rows), f.index, kind)
 
 def upto(items, day, field="date"):

@@ -128,7 +128,7 @@ def seasonal_trade(f, law, choice):
     "Seasonal trade in grain and farm goods, with purchase invoices at harvest. 粮食、农产品收购等季节性贸易。"
     return each(lambda c: None if c is None else c.lstrip("ABCDEFGHIJKLMNOPQRST").startswith(tuple(choice.seasonal_industries)), f, "industry_code")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #d26d96e0
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #b7aefa05
 TERMS = ("兼职", "退休返聘", "学徒", "见习", "灵活就业")
 
 def _insured_near(insured, day, days):
@@ -167,7 +167,8 @@ def newly_founded(f, law, choice):
     "Founded within the test period, so it cannot have insured anybody before. 成立不久，此前不可能参保。"
     def row(founded, grants, insured):
         g = upto(grants, law.as_of)[-1:]
-        if not g or founded is None or g[0]["date"] is None or g[0]["claimed"] is None: return False
+        if not g or g[0]["date"] is None or g[0]["claimed"] is None: return False
+        if founded is None: return None
         young = month_number(f"{g[0]['date']:%Y-%m}") - month_number(f"{founded:%Y-%m}") <= choice.test_months
         return young and g[0]["claimed"] <= max((m["staff"] or 0 for m in insured or []), default=0) and (g[0]["sharing"] or 0) < choice.batch_min
     return each(row, f, "establish_date", "grants", "insured")
