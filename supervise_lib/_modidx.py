@@ -4177,6 +4177,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                                          'supervise_lib/specials/chapters/shell_companies_frame.py'),
                                                                        'supervise_lib.specials.chapters.shell_companies_frame.each': ( 'specials/chapters/shell_companies_frame.html#each',
                                                                                                                                        'supervise_lib/specials/chapters/shell_companies_frame.py'),
+                                                                       'supervise_lib.specials.chapters.shell_companies_frame.few': ( 'specials/chapters/shell_companies_frame.html#few',
+                                                                                                                                      'supervise_lib/specials/chapters/shell_companies_frame.py'),
                                                                        'supervise_lib.specials.chapters.shell_companies_frame.grants': ( 'specials/chapters/shell_companies_frame.html#grants',
                                                                                                                                          'supervise_lib/specials/chapters/shell_companies_frame.py'),
                                                                        'supervise_lib.specials.chapters.shell_companies_frame.inside': ( 'specials/chapters/shell_companies_frame.html#inside',

@@ -144,7 +144,7 @@ def reports_staff(f, law):
         return None if any(x["says"] == "open" and (x["staff"] or 0) > 0 for x in r) else False
     return each(row, f, "reports", years_due(f, law))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #238ff245
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #978ab541
 ENDED = ("revoked", "ordered_close")
 
 def ended_on(f, law) -> pd.Series:
@@ -167,6 +167,7 @@ def acts_after(f, law) -> pd.Series:
         return some([*signs, any(h["from"] and h["from"] > end for h in upto(holders, law.as_of, "from"))])
     return each(row, f, ended_on(f, law), "invoices", "suits", "accounts", "grants", "holders")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #2ca79042
 def revoked_and_left(f, law):
     "Revoked, and no liquidation within the months allowed, or long enough for forced deregistration, or still acting. 被吊销后逾期未清算，或者已达强制注销年限，或者仍在活动。"
     end, day = ended_on(f, law), today(f, law)
@@ -223,7 +224,7 @@ def disputed(f, law):
     "Its property is frozen in a case still open, a reason to wait. 财产因未结案件被查封、冻结，有暂缓处置的理由。"
     return each(lambda es: any(e["role"] == "enforcement_debtor" and (e["closed"] is None or e["closed"] > law.as_of) for e in upto(es, law.as_of, "filed")), f, "enforcements")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #cf20ab95
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #ecc6fb00
 def gone_on(f) -> pd.Series:
     "The day of the deregistration."
     event = each(lambda xs: max((x["date"] for x in xs or [] if x["kind"] == "deregistered" and x["date"]), default=None), f, "exits", kind=DATE)
@@ -242,6 +243,7 @@ def punished_on(day, penalties):
     "Was a penalty being investigated on a day, or unpaid? None where it is not told whether a fine was paid after the day was known."
     return any((p["investigated"] or p["date"]) and (p["investigated"] or p["date"]) < day and (p["fine"] or 0) > 0 and (p["paid"] is None or p["paid"] > day) for p in penalties or [])
 
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #f41edde8
 def escaped(f, law):
     "Deregistered while a case against it, a penalty, tax or wages were open, or by the simple procedure while listed or before the notice was over. 在有未结案件、处罚、欠税、欠薪时注销，或者不符合条件适用简易注销。"
     end, notice = gone_on(f), notice_on(f)
@@ -278,7 +280,7 @@ def days_after_notice(f, law):
     notice = notice_on(f)
     return days_between(period_days_civil(notice, law.on("simple_dereg_notice", notice), roll=False), gone_on(f)).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #3ed9abd9
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #2deeaf34
 def due_at_latest(f, law) -> pd.Series:
     "Last lawful day of payment for a company founded under the new law."
     return anniversary(f.establish_date, law.on("capital_term", f.establish_date))
@@ -296,6 +298,7 @@ def term_too_long(f, law) -> pd.Series:
     newer = law.on("capital_term", f.establish_date).notna()
     return new.where(newer, old.fillna(False).where(f.capital_due_date.notna() & f.establish_date.notna(), pd.NA)).astype(BOOL)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #ec1a42b1
 def capital_unreal(f, law, choice):
     "The term for the capital is beyond the law, or a huge capital stands unpaid behind no business, or the term is a lifetime. 出资期限超过法定期限，或者巨额认缴而无实缴、无业务，或者期限畸长。"
     def empty(capital, paid, reports):
@@ -331,7 +334,7 @@ def days_of_term(f, law):
     last = due_at_latest(f, law)
     return days_between(last.where(last.notna(), adjusted_at_latest(f, law)), f.capital_due_date).astype(FLOAT)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #be3fa712
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #06706bcb
 GONE = ("moved", "no_such_address")
 
 def came_back(served, key) -> list:
@@ -351,6 +354,7 @@ def second_return(f, law, choice) -> pd.Series:
         return None
     return each(row, f, "served", "addr_key", n, kind=DATE)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #b168847a
 def lost_but_unlisted(f, law, choice):
     "Court papers came back from the registered address again and again, and the company is not listed as unreachable. 住所多次被法院送达证明查无下落，而未列入经营异常名录。"
     day = second_return(f, law, choice)

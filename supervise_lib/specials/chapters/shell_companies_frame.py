@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['KEY', 'OWN', 'DERIVED', 'TABLES', 'companies', 'of_companies', 'by_party', 'months', 'records', 'taxes', 'suits',
            'crimes', 'grants', 'people', 'officers', 'about_people', 'convictions', 'barred', 'singles', 'shell_frame',
-           'column', 'each', 'upto', 'some', 'inside', 'today']
+           'column', 'each', 'upto', 'some', 'inside', 'today', 'few']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #0f94fd18
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #79e1ff92
 import ibis, pandas as pd, pyarrow as pa
 from ibis import _
+from ...data.contracts import contract
 from ...model.lists import to_lists
 from ...model.special import Derived
 from ...model.verdicts import BOOL
@@ -43,7 +44,7 @@ def months(t):
     flow = t.everywhere.bank_account_months.join(account, "account_hash").group_by("uscc", "month").agg(in_flow=_.in_flow_yuan.sum())
     return filed, staff, invoiced, listed(flow, KEY, "flows", {"month": "month", "in": "in_flow"}, ("month",))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #927429f1
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #e10f82a3
 def records(t):
     "Per company its annual reports, exits, changes, listings, penalties, accounts, wage claims and shareholders."
     yield listed(of_companies(t, "company_annual_reports"), KEY, "reports", {"year": "report_year", "date": "report_date", "staff": "employee_count", "revenue": "revenue_yuan", "says": "operate_status"}, ("report_year", "report_date"))
@@ -56,6 +57,7 @@ def records(t):
     p = by_party(t, "administrative_penalties").filter(~ibis.coalesce(_.is_void, False))
     yield listed(p, KEY, "penalties", {"no": "penalty_no", "date": "decision_date", "investigated": "investigation_date", "paid": "paid_date", "fine": "penalty_fine_yuan", "agency": "agency_kind", "name": "violation_name"}, ("decision_date", "penalty_no"))
 
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #655131b6
 def taxes(t):
     "Per company the last tax registration."
     r = of_companies(t, "tax_registrations")
@@ -162,7 +164,7 @@ def shell_frame(t):
     for part in (*months(t), *records(t), taxes(t), *suits(t), crimes(t), grants(t), officers(t), *about_people(t), convictions(t), barred(t), singles(t), stake, *neighbourhood(t), *hosting(t)): f = attach(f, part, one)
     return f
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #03bbc08e
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #fce6cf0e
 def column(values, index, kind):
     "A Series of a kind from an iterable."
     return pd.Series(list(values), index=index, dtype=kind)
@@ -189,6 +191,11 @@ def inside(day, first, last):
 def today(f, law) -> pd.Series:
     "The day of the data, for every row."
     return pd.Series(law.as_of, index=f.index, dtype=pd.ArrowDtype(pa.date32()))
+
+def few(*rows) -> pd.DataFrame:
+    "Some companies as a frame in the declared types, for examples; what is not given is missing. 示例行"
+    kinds = {k: d.kind for k, d in DERIVED.items()} | {c: f.type for t in ("tax_registrations", "companies") for c, f in ((x.name, x) for x in contract(t).arrow_schema()) if c in (*KEY, *OWN, "tax_reg_date", "tax_status", "tax_status_date", "arrears_yuan", "quota_yuan")}
+    return pa.table({c: pa.array([r.get(c) for r in rows], k) for c, k in kinds.items()}).to_pandas(types_mapper=pd.ArrowDtype)
 
 # %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #9e65384b
 _txt, _day, _int, _num, _yes = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_()

@@ -74,12 +74,13 @@ def turnover_margin(f, law, choice):
     "Yuan of turnover beyond the amount asked for."
     return turnover(f, law, choice) - choice.turnover_min
 
-# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #cbfdb273
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #35064065
 def start_days(founded, changes, officers) -> list:
     "Days on which a company begins anew: founding, change of representative or address."
     new = [c["date"] for c in changes or [] if c["kind"] in ("legal_rep", "address")] + [o["from"] for o in officers or [] if o["role"] == "legal_rep"]
     return sorted({d for d in [founded, *new] if d})
 
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #69cd4480
 def peak(invoices, founded, changes, officers, choice):
     "The month with most invoices within the months after a new start, with its record; None where there is none."
     starts = [month_number(f"{d:%Y-%m}") for d in start_days(founded, changes, officers)]
@@ -93,6 +94,7 @@ def odd_invoices(m, choice):
     thin = None if not m["tax"] or m["in_tax"] is None else m["in_tax"] / m["tax"] <= choice.input_share
     return some([many, thin])
 
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #fa4ef190
 def burst_and_gone(f, law, choice):
     "Soon after a new start invoices up to the quota, many void or without input, then no returns and the taxpayer is gone. 成立或者变更后短期内顶额开票，作废红冲多或者几无进项，随即停止申报并成为非正常户、走逃失联。"
     def row(invoices, founded, changes, officers, quota, filings, status):
@@ -128,7 +130,7 @@ def seasonal_trade(f, law, choice):
     "Seasonal trade in grain and farm goods, with purchase invoices at harvest. 粮食、农产品收购等季节性贸易。"
     return each(lambda c: None if c is None else c.lstrip("ABCDEFGHIJKLMNOPQRST").startswith(tuple(choice.seasonal_industries)), f, "industry_code")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #b7aefa05
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #d8549ba9
 TERMS = ("兼职", "退休返聘", "学徒", "见习", "灵活就业")
 
 def _insured_near(insured, day, days):
@@ -155,6 +157,7 @@ def short_staffed(f, law, choice, said):
         return some(flags)
     return each(row, f, "grants", "insured", days) | hollow
 
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #8f710726
 def subsidised(f, law):
     "An enterprise that received a subsidy."
     return of_kind(f) & each(lambda xs: bool(upto(xs, law.as_of)), f, "grants")

@@ -36,7 +36,7 @@ def within_group(hub, n):
     "Do the companies of a link belong to so few owners that they are one group? None where an owner is not known."
     return False if hub["owners"] > n else None if hub["ownerless"] else True
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #266dc711
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #f0c896f9
 ROOM = re.compile(r"\d+\s*(?:室|号房|铺|单元|户)|\d+[-－—]\d+")
 PLACE = re.compile(r"园区|产业园|工业园|科技园|孵化|众创|商务秘书|集群|市场|商场|广场|政务服务|便民服务|村民委员会|村委会|居民委员会|居委会")
 LAWFUL = ("cluster_host", "industrial_park", "incubator", "property_management", "government", "insolvency_administrator")
@@ -53,6 +53,7 @@ def many_at_one_address(f, law, choice):
     "More active companies at one address than a room, or a building, usually holds. 同一住所登记的存续企业数量异常。"
     return (crowd(f, choice) >= 0).astype(BOOL)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #2442494a
 def hosted_lawfully(f, law):
     "A cluster registration or hosted address, an incubator or a park: lawful, the host's duties are tested instead. 集群注册、商务秘书托管、孵化器、园区等依法使用的集中住所。"
     def row(cluster, host, lists): return True if cluster or host or any(x["kind"] in LAWFUL and inside(law.as_of, x["from"], x["to"]) for x in lists or []) else None if cluster is None else False
@@ -75,7 +76,7 @@ def crowd_margin(f, choice):
     "Companies beyond the number asked for."
     return crowd(f, choice).astype("double[pyarrow]")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #9da7b396
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #f9dc644b
 def held_two(f, law) -> pd.Series:
     "Did a natural owner hold two single-member companies at a time when one was allowed?"
     firsts = []
@@ -84,6 +85,7 @@ def held_two(f, law) -> pd.Series:
         firsts.append(min((b[0] for b in both if b and b[0] <= law.as_of), default=None))
     return known_absent(law.on("single_member_one", column(firsts, f.index, DATE)) < 2)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #7eb69bcc
 def odd_profile(f, law, choice) -> pd.Series:
     "Is the legal representative very old or very young, and at home in another province?"
     def row(officers, region):
@@ -101,6 +103,7 @@ def many_posts(f, choice) -> pd.Series:
     "Is a person legal representative, or legal representative, finance and liaison person, of many companies?"
     return each(lambda links: any(x["companies"] >= choice.rep_min for x in linked(links, "legal_rep")) or any(x["companies"] >= choice.role_min for x in linked(links, "post")), f, "links")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #996fe9ff
 def one_person(f, law, choice):
     "One person stands behind many companies, held two single-member companies at once, or does not fit the office. 一人担任多家企业职务，或者同时设立多个一人公司，或者任职人员情况明显异常。"
     return many_posts(f, choice) | held_two(f, law) | odd_profile(f, law, choice)
@@ -130,7 +133,7 @@ def person_severity(f, law):
     "S4 for two single-member companies at once, else S2."
     return column((4 if x else 2 for x in held_two(f, law)), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #163d81e3
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #7b4cd1af
 def shared_contact(f, choice) -> pd.Series:
     "Is a contact used by companies of many owners?"
     return each(lambda links: some(at_least(x, choice.contact_min) for x in linked(links, "contact")), f, "links")
@@ -148,6 +151,7 @@ def careless_host(f, choice) -> pd.Series:
     "Does it host companies of which a large part cannot be reached?"
     return each(lambda n, lost, tools: bool(n and n >= choice.addr_min and ((lost or 0) + (tools or 0)) / n >= choice.host_share), f, "hosted", "hosted_unreachable", "hosted_tools")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #1aca9fc2
 def shared_link(f, law, choice):
     "A number shared by companies of many owners, a filing agent whose many companies went wrong, a host of companies nobody can reach, or one device for unrelated sellers. 联络方式、开票设备被多家无关联企业共用，代办人短期大量代办且异常比例高，或者托管机构所托管企业大量失联。"
     return shared_contact(f, choice) | shared_device(f, choice) | rushed(f, choice) | careless_host(f, choice)
@@ -176,7 +180,7 @@ def burst(f, law, choice):
         return False if len(known) > 1 else None
     return each(row, f, "bursts", "links", "reg_channel")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #4d765d2d
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #4eeb7961
 SUSPECT = ("SHELL_R03", "SHELL_R04", "SHELL_R05", "SHELL_R11")
 
 def circle(f, law, choice, said):
@@ -195,6 +199,7 @@ def own_group(f, law):
     "A shareholder company stands in the circle: trade within a group. 闭环中含有其股东企业，系集团内部交易。"
     return each(lambda circles, holders: any((h["holder"] or "").startswith("O:") and h["holder"][2:] in c["names"].split(",") for c in circles or [] for h in holders or []), f, "circles", "holders")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #73fba53a
 def goods_unlike(f, law, choice):
     "Most of what it sells it never bought, and hardly any other buyer of its goods sells. 大部分销项品名与进项不符，同类购方企业几乎无此销售。"
     def row(goods):
@@ -214,7 +219,7 @@ def general_trade(f, law, choice):
     "General trade or processing, in which goods change their name. 综合贸易、加工行业，进销品名本可不同。"
     return each(lambda c: None if c is None else c.lstrip("ABCDEFGHIJKLMNOPQRST").startswith(tuple(choice.mixed_industries)), f, "industry_code")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #071098a7
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #8c7f1e9f
 WEIGHED = {"SHELL_R01": 4, "SHELL_R02": 3, "SHELL_R03": 2, "SHELL_R04": 2, "SHELL_R05": 2, "SHELL_R06": 2, "SHELL_R07": 3, "SHELL_R08": 4, "SHELL_R09": 4, "SHELL_R11": 3, "SHELL_R12": 3, "SHELL_R13": 2, "SHELL_R14": 3, "SHELL_R15": 4,
            "SHELL_R16": 3, "SHELL_R17": 4, "SHELL_R18": 2, "SHELL_R19": 3, "SHELL_R20": 3, "SHELL_R21": 3, "SHELL_R22": 3, "SHELL_R23": 3}
 TIES = ("address", "contact", "agent", "legal_rep", "device")
@@ -238,6 +243,7 @@ def families(f, choice) -> list:
             root[find(i)] = find(j)
     return [None if links is None else find(i) for i, links in enumerate(lists)]
 
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #629ace9a
 def family_of_shells(f, law, choice, said):
     "One of several companies tied to each other, half of which score as shells, or one of which was used in a crime. 属于相互关联的空壳公司群，群内半数以上得分达标，或者含有涉案企业。"
     score, family, crime = scores(f, said, choice), families(f, choice), [x == "hit" for x in said["SHELL_R09"]] if said is not None and "SHELL_R09" in said else [False] * len(f)

@@ -22,7 +22,7 @@ from .shell_companies_frame import column, each, inside, some, today, upto
 from .shell_companies_patterns import linked
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #08dc5c18
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #f960121b
 LOCKED = ("prison", "detention", "retention")
 HOLDS_OFFICE = ("legal_rep", "director", "supervisor", "manager", "finance", "liaison")
 
@@ -40,6 +40,7 @@ def impossible(f, law) -> pd.Series:
         return some(flags)
     return each(row, f, "officers", "custody", least)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #7abd47ec
 NAME_SUITS = "姓名权"
 
 def complained(f, law) -> pd.Series:
@@ -85,7 +86,7 @@ def identity_severity(f, law):
     "S4 where it is physically impossible, else S3."
     return column((4 if x else 3 for x in known_absent(impossible(f, law))), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #3c6d1425
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #ee673a7c
 OFFICES = ("legal_rep", "director", "supervisor", "manager")
 PROPERTY = (263, 276)    # chapter V of the Criminal Law, of which 270-273 are named in the law value
 
@@ -108,13 +109,14 @@ def listed_crime(article, charge, spans):
     if any(int(a) <= n <= int(b) for a, b in (s.split("-") for s in spans)): return True
     return None if not n or PROPERTY[0] <= n <= PROPERTY[1] else False
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #c2e5c36b
 def ban_ends(p, law) -> pd.Series:
     "The last day of the ban after each conviction; missing where it cannot be told."
     served = anniversary(p["ended"], law.on("ban_conviction", p["appointed"]))
     probation = anniversary(p["probation"], law.on("ban_conviction_probation", p["appointed"]))
     return served.where(~p["suspended"].astype(BOOL).fillna(False), probation).where(p["suspended"].notna(), pd.NA).astype(DATE)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #e16bfddf
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #485f3d06
 def convicted(f, law) -> pd.Series:
     "Was an officer of today appointed inside a ban after a conviction that still runs?"
     p = pairs(f, law, "convictions")
@@ -134,6 +136,7 @@ def led_ended(f, law) -> pd.Series:
     own = column((c == u for c, u in zip(to_lists(p["company"]), to_lists(f.uscc.loc[p.index]), strict=True)), p.index, BOOL)
     return any_of(p["liable"].astype(BOOL) & ~own & (pd.Series(law.as_of, index=p.index, dtype=DATE) <= end), f.index, empty=False)
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #92d0f875
 def defaulter(f, law) -> pd.Series:
     "Is an officer listed as a defaulter? Before the wording of 2024 a large debt had to be shown, which the list does not tell."
     p = pairs(f, law, "debts")
@@ -171,7 +174,7 @@ def change_filed(f, law):
         return newest is not None and any(c["kind"] == "legal_rep" and c["date"] and c["date"] > max(day, newest) for c in upto(changes, law.as_of))
     return each(row, f, last, "officers", "changes", other)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #248ff3f0
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #d5c07bdd
 def own_crime(f, law, choice) -> pd.Series:
     "Was the company the tool or defendant of a crime, with the judgment effective for longer than the days of grace?"
     def row(crimes, exits, listings):
@@ -185,6 +188,7 @@ def own_crime(f, law, choice) -> pd.Series:
         return not any(d is None or d >= first for d in after)
     return each(row, f, "crimes", "exits", "listings")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #0799e4c4
 def near_crime(f, choice, said) -> pd.Series:
     "Is a silent or tax-free company tied to one that was used in a crime?"
     empty = known_absent(answered(said, "SHELL_R01", f.index)) | known_absent(answered(said, "SHELL_R11", f.index))
@@ -214,6 +218,7 @@ def another_instance(f, law):
     "An appeal or retrial is pending. 上诉、再审程序尚未终结。"
     return each(lambda cs: any(c["pending"] for c in cs or []), f, "crimes")
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #40b7c373
 def crime_severity(f, law, choice):
     "S4 for the company used in the crime, S3 for one tied to it."
     return column((4 if x else 3 for x in known_absent(own_crime(f, law, choice))), f.index, INT)
@@ -223,7 +228,7 @@ def days_since_crime(f, law, choice):
     first = each(lambda cs: min((c["effective"] for c in cs or [] if c["effective"]), default=None), f, "crimes", kind=DATE)
     return days_between(first, today(f, law)).astype(FLOAT) - choice.crime_grace
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #7de6a5e9
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #58eda4c0
 def trouble_on(f, law) -> pd.Series:
     "The day of the first claim, penalty, enforcement or tax default."
     def row(suits, enforcements, penalties, status, since, wages):
@@ -242,6 +247,7 @@ def straw(o, region, links, debts, law, choice):
     sure, maybe = sum(x is True for x in (far, odd, busy, listed)), sum(x is not False for x in (far, odd, busy, listed))
     return True if sure > 1 else None if maybe > 1 else False
 
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #b8c2aa80
 def changed_front(f, law, choice):
     "Shortly before trouble the legal representative was changed to one with the signs of a straw man, or changed twice. 涉诉、受罚、欠税前后变更法定代表人为明显异常人员，或者短期内多次变更。"
     def row(day, founded, officers, region, links, debts):
