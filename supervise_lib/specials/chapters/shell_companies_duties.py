@@ -122,7 +122,7 @@ def still_since(f, law) -> pd.Series:
         return None if start is None or any(_month_end(m) > start for m in blank) else start
     return each(row, f, "insured", "filings", "invoices", "flows", "establish_date", kind=DATE)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #4101fb9b
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #f98bb0a3
 def without_business(f, law):
     "Never opened, or stopped, for longer than the months after which a licence may be revoked. 成立后超过法定期限未开业，或者开业后自行停业连续超过法定期限。"
     since = still_since(f, law)
@@ -138,11 +138,11 @@ def quiet_by_nature(f, law, choice):
     return each(lambda c: None if c is None else c.lstrip("ABCDEFGHIJKLMNOPQRST").startswith(tuple(choice.quiet_industries)), f, "industry_code")
 
 def reports_staff(f, law):
-    "Its last annual report tells of staff and open doors: the site must be seen. 最近年报载明有从业人员且开业，须实地核查。"
-    def row(reports, last):
-        r = [x for x in reports or [] if x["year"] is not None and last is not None and x["year"] >= last]
+    "Its last annual report, on a time in which nothing is seen, tells of staff and open doors: the site must be seen. 最近年报载明停业期间仍有从业人员且开业，须实地核查。"
+    def row(reports, last, since):
+        r = [x for x in reports or [] if x["year"] is not None and last is not None and x["year"] >= last and (since is None or x["year"] >= since.year)]
         return None if any(x["says"] == "open" and (x["staff"] or 0) > 0 for x in r) else False
-    return each(row, f, "reports", years_due(f, law))
+    return each(row, f, "reports", years_due(f, law), still_since(f, law))
 
 # %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #978ab541
 ENDED = ("revoked", "ordered_close")

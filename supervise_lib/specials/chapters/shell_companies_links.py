@@ -41,7 +41,7 @@ def links_of(t):
              part(r.filter(_.role_kind.isin(POSTS)), "post", _.person_id_no), t.invoice_flows.select(uscc=_.seller_uscc, kind=ibis.literal("device"), node=_.device_hash)]
     return ibis.union(*parts, distinct=True).filter(_.node.notnull() & _.uscc.notnull())
 
-# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #61fcbe14
+# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #1bd887ce
 KINDS = ["llc", "llc_single", "jsc", "partnership", "sole_prop"]
 AGENCY = "代理记账|企业登记代理|商务秘书|集群|人力资源|劳务派遣|众创空间|孵化|园区管理|市场管理|物业管理"
 
@@ -50,16 +50,15 @@ def members(t, around):
     c = one_each(t.everywhere.companies.semi_join(around, "uscc"), ["uscc"], "region_code", "establish_date").select("uscc", "company_kind", "reg_status", "business_scope", "establish_date")
     h = t.everywhere.company_shareholdings.filter(_.valid_to.isnull()).semi_join(around, "uscc")
     h = one_each(h.mutate(_ratio=-ibis.coalesce(_.share_ratio, 0.0)), ["uscc"], "_ratio", "holder_party_id").select("uscc", holder="holder_party_id")
-    r = t.everywhere.company_roles.filter((_.role_kind == "legal_rep") & _.valid_to.isnull()).semi_join(around, "uscc").group_by("uscc").agg(rep=("P:" + _.person_id_no).min())
     off = t.everywhere.credit_listings.filter(_.party_id.startswith("O:") & _.list_kind.isin(["abnormal", "serious"]) & _.remove_date.isnull()).mutate(uscc=_.party_id.substr(2)).semi_join(around, "uscc")
     off = off.group_by("uscc").agg(is_listed=ibis.literal(True), is_unreachable=(_.list_reason == "unreachable").any())
     lost = t.everywhere.tax_registrations.filter(_.tax_status.isin(["nonnormal", "lost"])).semi_join(around, "uscc").select("uscc", is_lost=True).distinct()
     p = t.everywhere.procuratorate_case_parties.filter(_.party_id.startswith("O:") & (_.case_role == "tool_organisation")).mutate(uscc=_.party_id.substr(2)).semi_join(around, "uscc")
     p = p.semi_join(t.everywhere.criminal_judgments.filter((_.verdict == "guilty") & _.effective_date.notnull()), "case_no").select("uscc", is_tool=True).distinct()
-    for part in (h, r, off, lost, p): c = attach(c, part, [("uscc", "uscc")])
+    for part in (h, off, lost, p): c = attach(c, part, [("uscc", "uscc")])
     active = (_.reg_status == "active") & _.company_kind.isin(KINDS)
     bad = ibis.coalesce(_.is_listed, False) | ibis.coalesce(_.is_lost, False) | _.reg_status.isin(["revoked", "cancelled"])
-    return c.select("uscc", "establish_date", owner=ibis.coalesce(_.holder, _.rep), is_active=ibis.coalesce(active, False), is_bad=ibis.coalesce(bad, False), is_unreachable=ibis.coalesce(_.is_unreachable, False),
+    return c.select("uscc", "establish_date", owner="holder", is_active=ibis.coalesce(active, False), is_bad=ibis.coalesce(bad, False), is_unreachable=ibis.coalesce(_.is_unreachable, False),
                     is_tool=ibis.coalesce(_.is_tool, False), is_cancelled=ibis.coalesce(_.reg_status == "cancelled", False), is_agency=ibis.coalesce(_.business_scope.re_search(AGENCY), False))
 
 # %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #495a4322
