@@ -32,7 +32,7 @@ def credit_code(world, place) -> str:
     body = f"91{place.code}{serial + 20000000:08d}{'X' if last == 10 else last}"
     return body + _SIGNS[(31 - sum(_SIGNS.index(c) * pow(3, i, 31) for i, c in enumerate(body)) % 31) % 31]
 
-# %% ../../notebooks/data/demo_companies.ipynb #dfd1366b
+# %% ../../notebooks/data/demo_companies.ipynb #ee5e90d2
 SINCE = (2021, 1)    # first month of the monthly registers
 
 def months(first: dt.date, last: dt.date):
@@ -58,8 +58,8 @@ class Firm:
         capital = dice.pick((500000, 1000000, 2000000, 5000000))
         self.company = dict(company_name=f"{place.short}{dice.pick(WORDS)}{self.no}{tail}有限公司", company_kind=kind, establish_date=self.founded, reg_authority=f"{place.full}市场监督管理局", reg_capital_yuan=capital, paid_capital_yuan=capital // 2, capital_due_date=self.founded.replace(day=1) + DAY * 3650,
                             business_scope=scope, industry_code=industry, address=address, addr_key=f"{place.code}-{self.no}-{room}", is_cluster_addr=False, reg_channel="online", is_face_verified=True, reg_status="active", status_date=self.founded, state_control_kind="none") | company
-        self.stopped, self.silent, self.ended, self.taxed, self.unreported, self.report_as = None, None, None, True, set(), {}
-        self.tax, self.more, self.truth, self.open = dict(tax_status="normal", tax_status_date=self.founded + DAY * 10, arrears_yuan=0, quota_yuan=100000 if self.taxpayer == "small" else 1000000), [], {}, set()
+        self.stopped, self.silent, self.ended, self.taxed, self.unreported, self.heads = None, None, None, True, set(), {}
+        self.tax, self.more = dict(tax_status="normal", tax_status_date=self.founded + DAY * 10, arrears_yuan=0, quota_yuan=100000 if self.taxpayer == "small" else 1000000), []
 
     def person(self, born=((1962, 1, 1), (1997, 12, 31)), **k):
         "Somebody of the county."
@@ -96,7 +96,7 @@ def _replace(self, role, day, person):
 
 Firm.add, Firm.stop, Firm.end, Firm.replace = _add, _stop, _end, _replace
 
-# %% ../../notebooks/data/demo_companies.ipynb #4200b983
+# %% ../../notebooks/data/demo_companies.ipynb #07b25304
 def person_row(p, region, **more):
     "A person as the police register has him."
     return dict(person_id_no=p.id_no, person_name=p.name, gender=p.gender, birth_date=p.born, household_address=p.address, household_region_code=p.home.code, residence_region_code=p.home.code, match_grade="strong", region_code=region) | more
@@ -115,7 +115,7 @@ def registration(firm) -> list:
         day = dt.date(year + 1, 3, 1) + DAY * firm.dice.between(0, 115)
         if year in firm.unreported or day > last or year < SINCE[0] - 2: continue
         working = firm.stopped is None or firm.stopped.year > year
-        out.append(("company_annual_reports", dict(uscc=firm.uscc, report_year=year, report_date=day, employee_count=firm.staff if working else 0, revenue_yuan=12 * firm.sales[0] if working else 0, tax_total_yuan=firm.sales[0] // 10 if working else 0, operate_status="open" if working else "suspended") | firm.report_as))
+        out.append(("company_annual_reports", dict(uscc=firm.uscc, report_year=year, report_date=day, employee_count=firm.staff if working else 0, revenue_yuan=12 * firm.sales[0] if working else 0, tax_total_yuan=firm.sales[0] // 10 if working else 0, operate_status="open" if working else "suspended")))
     return out
 
 def monthly(firm) -> list:
@@ -128,7 +128,7 @@ def monthly(firm) -> list:
         on = works and (day.month in SEASON.get(firm.trade, (day.month,)))
         sold = firm.dice.between(*firm.sales) if on else 0
         quarter += sold
-        if works: out.append(("company_insurance_months", dict(uscc=firm.uscc, month=month, insured_headcount=firm.staff, contrib_paid_yuan=firm.staff * 900)))
+        if works: out.append(("company_insurance_months", dict(uscc=firm.uscc, month=month, insured_headcount=(n := firm.heads.get(month, firm.staff)), contrib_paid_yuan=n * 900)))
         if sold: out.append(("invoice_months", dict(uscc=firm.uscc, month=month, out_invoice_count=max(1, sold // 20000), out_yuan=sold, out_tax_yuan=round(sold * .06, 2), in_invoice_count=3, in_yuan=int(sold * .7), in_tax_yuan=round(sold * .04, 2), void_count=0, red_count=0)))
         if not firm.taxed or (firm.silent and day >= firm.silent) or (firm.taxpayer == "small" and day.month % 3): continue
         out.append(("tax_filings", dict(uscc=firm.uscc, month=month, is_filed=True, filed_date=min(day + DAY * 42, as_of), declared_sales_yuan=quarter, tax_due_yuan=round(quarter * .02, 2), tax_paid_yuan=round(quarter * .02, 2))))

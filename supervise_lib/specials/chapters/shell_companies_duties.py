@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['INT', 'FLOAT', 'DATE', 'DAYS', 'MONTHS', 'REGISTRAR', 'TAX', 'POLICE', 'SLEEP', 'WOUND_UP', 'SIGNS', 'ENDED', 'GONE',
-           'RULES', 'of_kind', 'active', 'suspended', 'insolvent', 'years_due', 'no_report_no_return', 'founded_later',
-           'taxed_at_head_office', 'years_silent', 'activity', 'still_since', 'without_business', 'months_still',
-           'quiet_by_nature', 'reports_staff', 'ended_on', 'was_ended', 'acts_after', 'revoked_and_left',
-           'creditors_wait', 'forced_announced', 'days_since_mark', 'answered', 'nothing_done', 'was_listed',
-           'disputed', 'gone_on', 'notice_on', 'open_on', 'punished_on', 'escaped', 'was_deregistered', 'only_wages',
-           'after_bankruptcy', 'days_after_notice', 'due_at_latest', 'adjusted_at_latest', 'term_too_long',
-           'capital_unreal', 'subscribes', 'paid_industry', 'of_the_state', 'capital_severity', 'days_of_term',
-           'came_back', 'second_return', 'lost_but_unlisted', 'was_written_to', 'moved_and_filed', 'served_since',
-           'no_tax_registration']
+           'ALL', 'RULES', 'of_kind', 'active', 'suspended', 'insolvent', 'years_due', 'no_report_no_return',
+           'founded_later', 'taxed_at_head_office', 'years_silent', 'activity', 'still_since', 'without_business',
+           'months_still', 'quiet_by_nature', 'reports_staff', 'ended_on', 'was_ended', 'acts_after',
+           'revoked_and_left', 'creditors_wait', 'forced_announced', 'days_since_mark', 'answered', 'nothing_done',
+           'was_listed', 'disputed', 'gone_on', 'notice_on', 'open_on', 'punished_on', 'escaped', 'was_deregistered',
+           'only_wages', 'after_bankruptcy', 'days_after_notice', 'due_at_latest', 'adjusted_at_latest',
+           'term_too_long', 'capital_unreal', 'subscribes', 'paid_industry', 'of_the_state', 'capital_severity',
+           'days_of_term', 'came_back', 'second_return', 'lost_but_unlisted', 'was_written_to', 'moved_and_filed',
+           'served_since', 'no_tax_registration']
 
 # %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #03f29924
 import datetime as dt
@@ -400,26 +400,27 @@ def no_tax_registration(f, law, choice):
         return longest_run(early) >= least if least is not None else None
     return each(row, f, "tax_reg_date", due, "accounts", "suits", "filings", "invoices", "tax_status", "tax_status_date", runs)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #2c1b8eac
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #3373edfd
+ALL = 1.0
 RULES = (
     Rule(no_report_no_return, id="SHELL_R01", title=Text("Two annual reports missing and no tax filing", "连续两年未年报且未报税"), severity=4, needs=("establish_date",), applies=active, exclusions=(founded_later, suspended, insolvent, taxed_at_head_office),
          complete=("company_annual_reports", "tax_filings", "company_exit_events"), shows=("reg_status", "reports", "filings", "listings", "tax_status"), reads=("annual_report_deadline", "clean_two_years", "suspension_max"), margin=years_silent, margin_unit=Text("years without a report", "年未报"), **REGISTRAR),
     Rule(without_business, id="SHELL_R02", title=Text("Never opened or stopped for six months", "成立后未开业、自行停业"), severity=3, needs=("establish_date",), applies=active, exclusions=(suspended, insolvent, quiet_by_nature, reports_staff),
          complete=("company_insurance_months", "tax_filings", "company_exit_events"), shows=("industry_code", "insured", "filings", "invoices", "flows", "reports"), reads=("dormancy_months", "suspension_max", "annual_report_deadline"), choices=("quiet_industries",), margin=months_still, margin_unit=DAYS, **REGISTRAR),
     Rule(revoked_and_left, id="SHELL_R15", title=Text("Licence revoked but never deregistered", "吊销未注销"), severity=4, needs=("reg_status",), applies=was_ended, exclusions=(forced_announced, creditors_wait), complete=("company_exit_events",),
-         shows=("exits", "status_date", "invoices", "suits", "accounts"), reads=("revoked_mark_months", "revoked_dereg_years", "forced_dereg_notice"), margin=days_since_mark, margin_unit=DAYS, **REGISTRAR),
+         shows=("exits", "status_date", "invoices", "suits", "accounts"), reads=("revoked_mark_months", "revoked_dereg_years", "forced_dereg_notice"), margin=days_since_mark, margin_unit=DAYS, ceiling=ALL, **REGISTRAR),
     Rule(nothing_done, id="SHELL_R16", title=Text("Regulator did nothing", "异常名录满期未处置"), severity=3, needs=("listings",), applies=was_listed, exclusions=(insolvent, disputed), complete=("company_exit_events", "administrative_penalties"),
-         shows=("reg_status", "exits", "penalties", "reports"), choices=("listed_months",), **REGISTRAR),
+         shows=("reg_status", "exits", "penalties", "reports"), choices=("listed_months",), ceiling=ALL, **REGISTRAR),
     Rule(escaped, id="SHELL_R17", title=Text("Deregistered to escape", "恶意注销逃债逃罚"), severity=4, needs=("reg_status",), applies=was_deregistered, exclusions=(after_bankruptcy, only_wages), complete=("civil_cases", "enforcement_cases", "administrative_penalties"),
          shows=("deregister_date", "exits", "suits", "enforcements", "penalties", "arrears_yuan", "wages", "listings", "invests"), reads=("simple_dereg_notice",), margin=days_after_notice, margin_unit=DAYS, **REGISTRAR),
 )
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #5cc4fceb
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #fe6f954f
 RULES += (
     Rule(capital_unreal, id="SHELL_R18", title=Text("Capital that cannot be real", "注册资本、出资期限异常"), severity=capital_severity, needs=("establish_date", "capital_due_date", "reg_capital_yuan"), applies=subscribes, exclusions=(paid_industry, of_the_state), complete=("company_annual_reports",),
          shows=("paid_capital_yuan", "industry_code", "state_control_kind", "reports"), reads=("capital_term", "capital_adjust_by"), choices=("cap_big", "cap_staff", "cap_revenue", "term_long", "paid_industries"), margin=days_of_term, margin_unit=DAYS, tier=2, **REGISTRAR),
     Rule(lost_but_unlisted, id="SHELL_R21", title=Text("Registered address does not exist or cannot be reached", "查无下落而未列异"), severity=3, needs=("addr_key", "served"), applies=was_written_to, exclusions=(moved_and_filed, served_since), complete=("credit_listings", "company_changes"),
-         shows=("address", "listings", "changes"), reads=("mail_unreachable", "abnormal_list_wd", "change_reg_days"), choices=("return_months",), tier=2, **REGISTRAR),
+         shows=("address", "listings", "changes"), reads=("mail_unreachable", "abnormal_list_wd", "change_reg_days"), choices=("return_months",), tier=2, ceiling=ALL, **REGISTRAR),
     Rule(no_tax_registration, id="SHELL_R22", title=Text("Licence without tax registration, account opened", "有照无税、开户异常"), severity=3, needs=("establish_date",), applies=active, exclusions=(insolvent,), complete=("tax_registrations", "tax_filings", "company_exit_events"),
          shows=("tax_reg_date", "tax_status", "tax_status_date", "accounts", "suits", "invoices"), reads=("tax_reg_days", "tax_nonnormal_months"), choices=("silent_days",), **TAX),
 )

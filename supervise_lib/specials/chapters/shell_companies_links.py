@@ -118,7 +118,7 @@ def hosting(t):
                     c.filter(_.addr_key.notnull()).select("uscc", "addr_key").join(w.filter(_.addr_key.notnull()).select("addr_key", "whitelist_kind", "valid_from", "valid_to"), "addr_key").drop("addr_key"), distinct=True)
     return h, listed(by, ("uscc",), "whitelisted", {"kind": "whitelist_kind", "from": "valid_from", "to": "valid_to"}, ("whitelist_kind", "valid_from"))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #b9d828d3
+# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #cd499bf2
 EDGE = 100000    # yuan in a year, below which a sale is no edge of a circle
 STEPS = (3, 4)   # lengths of circles followed
 
@@ -132,10 +132,10 @@ def circles(t):
         step = step.mutate(low=ibis.least(_.low, _.yuan), high=ibis.greatest(_.high, _.yuan), devices=_.devices.concat(ibis.array([_.device])))
         if n in STEPS: found.append(step.filter(_.to == _.a).select("a", "year", "names", "low", "high", "devices", size=ibis.literal(n, "int64")))
         path = step.filter(~_.names.contains(_.to)).select("year", "a", last="to", names=_.names + "," + _.to, low="low", high="high", devices="devices")
-    c = ibis.union(*found).mutate(ratio=_.low / _.high, issued_on=_.devices.unique().length()).rename(uscc="a")
+    c = ibis.union(*found).mutate(ratio=_.low / _.high, issued_on=ibis.ifelse(_.devices.filter(lambda d: d.notnull()).length() == _.size, _.devices.unique().length(), ibis.null("int64"))).rename(uscc="a")
     return listed(c, ("uscc",), "circles", {"year": "year", "names": "names", "size": "size", "low": "low", "high": "high", "ratio": "ratio", "devices": "issued_on"}, ("year", "names"))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #037de86f
+# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #f80414f5
 SIGNS = 5    # of the goods code of the tax administration: division and class
 
 def goods(t):
@@ -150,7 +150,7 @@ def goods(t):
     out = sold.semi_join(mine, "uscc").select("uscc", out="cat", yuan="yuan")
     both = out.join(mine.select("uscc", "cat"), "uscc")
     j = both.left_join(pair, [both.cat == pair.cat, both.out == pair.out])
-    g = j.group_by("uscc", "out", "yuan").agg(same=(_.cat == _.out).any(), likely=(ibis.coalesce(j.sellers, 0) / j.buyers).max(), peers=ibis.coalesce(j.buyers, 0).max())
+    g = j.group_by("uscc", "out", "yuan").agg(same=(_.cat == _.out).any(), likely=((j.sellers - 1) / (j.buyers - 1).nullif(0)).max(), peers=(j.buyers - 1).max())
     return listed(g, ("uscc",), "goods_sold", {"goods": "out", "yuan": "yuan", "same": "same", "likely": "likely", "peers": "peers"}, ("out",))
 
 # %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #9df40bb5

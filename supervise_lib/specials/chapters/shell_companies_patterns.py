@@ -53,11 +53,11 @@ def many_at_one_address(f, law, choice):
     "More active companies at one address than a room, or a building, usually holds. 同一住所登记的存续企业数量异常。"
     return (crowd(f, choice) >= 0).astype(BOOL)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #2442494a
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #5c8fd5d5
 def hosted_lawfully(f, law):
-    "A cluster registration or hosted address, an incubator or a park: lawful, the host's duties are tested instead. 集群注册、商务秘书托管、孵化器、园区等依法使用的集中住所。"
-    def row(cluster, host, lists): return True if cluster or host or any(x["kind"] in LAWFUL and inside(law.as_of, x["from"], x["to"]) for x in lists or []) else None if cluster is None else False
-    return each(row, f, "is_cluster_addr", "host_uscc", "whitelisted")
+    "A cluster registration or hosted address, its host, an incubator or a park: lawful, the host's duties are tested instead. 集群注册、商务秘书托管及其托管机构、孵化器、园区等依法使用的集中住所。"
+    def row(cluster, host, hosts, lists): return True if cluster or host or hosts or any(x["kind"] in LAWFUL and inside(law.as_of, x["from"], x["to"]) for x in lists or []) else None if cluster is None else False
+    return each(row, f, "is_cluster_addr", "host_uscc", "hosted", "whitelisted")
 
 def public_place(f, law):
     "The address names a park, a market, an incubator, a service hall or a village committee. 住所为园区、市场、孵化器、办事大厅、村（居）委会等公共场所。"
@@ -65,7 +65,7 @@ def public_place(f, law):
 
 def one_group(f, law, choice):
     "The companies at the address belong to one group. 同址企业属于同一集团或者同一投资人。"
-    return each(lambda links: some(within_group(x, choice.group_owners) for x in linked(links, "address")), f, "links")
+    return each(lambda links: some(within_group(x, choice.group_owners) for x in linked(links, "address") if x["companies"] >= choice.addr_min), f, "links")
 
 def address_severity(f, said):
     "S3 where the company is silent, used in a crime or a mere account, too, else S2."
@@ -180,7 +180,7 @@ def burst(f, law, choice):
         return False if len(known) > 1 else None
     return each(row, f, "bursts", "links", "reg_channel")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #4eeb7961
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #16a4cc81
 SUSPECT = ("SHELL_R03", "SHELL_R04", "SHELL_R05", "SHELL_R11")
 
 def circle(f, law, choice, said):
@@ -190,7 +190,7 @@ def circle(f, law, choice, said):
     def row(circles, odd):
         near = [c for c in circles or [] if c["ratio"] is not None and c["ratio"] >= choice.cycle_ratio]
         if not near: return False
-        known = [c for c in near if c["devices"]]
+        known = [c for c in near if c["devices"] is not None]
         if any(c["devices"] < c["size"] for c in known): return True
         return odd
     return each(row, f, "circles", other)
@@ -257,7 +257,7 @@ def family_of_shells(f, law, choice, said):
     bad = {k for k, m in groups.items() if k is not None and guilty(m)}
     return column((None if k is None else k in bad and score[i] > 0 for i, k in enumerate(family)), f.index, BOOL)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #180e7337
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #6e34632f
 WHO, PLACES = Text("companies", "家"), (hosted_lawfully, public_place)
 RULES = (
     Rule(many_at_one_address, id="SHELL_R03", title=Text("One address, many companies", "一址多企"), severity=address_severity, needs=("addr_key", "links"), applies=active, exclusions=(*PLACES, one_group),
@@ -266,7 +266,7 @@ RULES = (
          shows=("singles", "state_control_kind"), reads=("single_member_one",), choices=("rep_min", "role_min", "group_owners", "age_old", "age_young"), **REGISTRAR),
     Rule(shared_link, id="SHELL_R05", title=Text("Shared contact, agent or device", "联络方式、代办人、设备聚集"), severity=2, needs=("links",), applies=active, exclusions=(number_of_an_agency, number_of_a_place),
          shows=("agent_registered", "agent_marked", "hosted", "hosted_unreachable", "business_scope"), choices=("contact_min", "agent_min", "bad_share", "host_share", "device_min", "addr_min"), **REGISTRAR),
-    Rule(burst, id="SHELL_R06", title=Text("Burst of registrations", "批量注册"), severity=2, needs=("establish_date", "links"), applies=active, exclusions=(*PLACES, one_group), shows=("bursts", "reg_channel", "address"), choices=("burst_min", "burst_q", "group_owners"), **REGISTRAR),
+    Rule(burst, id="SHELL_R06", title=Text("Burst of registrations", "批量注册"), severity=2, needs=("establish_date", "links"), applies=active, exclusions=(*PLACES, one_group), shows=("bursts", "reg_channel", "address"), choices=("burst_min", "burst_q", "group_owners", "addr_min"), **REGISTRAR),
 )
 
 # %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #965993fa
