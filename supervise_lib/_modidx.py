@@ -816,6 +816,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                               'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.one_rep': ( 'data/demo_shells.html#one_rep',
                                                                                             'supervise_lib/data/demo_shells.py'),
+                                                'supervise_lib.data.demo_shells.ordinary': ( 'data/demo_shells.html#ordinary',
+                                                                                             'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.paid_before': ( 'data/demo_shells.html#paid_before',
                                                                                                 'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.park': ( 'data/demo_shells.html#park',

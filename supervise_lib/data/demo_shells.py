@@ -15,7 +15,7 @@ __all__ = ['SPECIAL', 'KEY', 'RULES', 'D', 'MONTHS', 'COAL', 'ODD', 'V', 'L', 'U
            'handed', 'old_stranger', 'neighbour', 'heir', 'blank_stranger', 'front', 'front_blank', 'burst', 'flow',
            'ring', 'group_ring', 'ring_blank', 'peers', 'unlike', 'alike', 'granted', 'batch', 'late_insured', 'sent',
            'vanished', 'vanished_listed', 'moved', 'account', 'untaxed', 'suing', 'family', 'hosted_family', 't',
-           'tell']
+           'ordinary', 'tell']
 
 # %% ../../notebooks/data/demo_shells.ipynb #da9e650b
 import datetime as dt
@@ -332,13 +332,27 @@ EACH = 6         # stories of each turn at scale 1
 COUNTY = 8       # working companies of a county at scale 1
 WORK = {"shop": 40, "build": 12, "factory": 12, "tech": 12, "coal": 3, "grain": 5, "farm": 6, "labour": 2, "invest": 2, "mixed": 4}
 
-# %% ../../notebooks/data/demo_shells.ipynb #7d2215f0
+# %% ../../notebooks/data/demo_shells.ipynb #4a0a49b8
+def ordinary(world, dice, place) -> list:
+    "A working company as they are: now and then an old owner, a second company, a report forgotten and made good, a blank, an early end."
+    f = Firm(world, dice, place, dice.weighted(WORK))
+    firms = [f]
+    if dice.chance(.06): f.owner = f.posts[0][1] = f.person(((1938, 1, 1), (1950, 1, 1))); f.holders[0] = (f"P:{f.owner.id_no}", f.founded, None, .8)
+    if dice.chance(.06): second = Firm(world, dice, place, dice.weighted(WORK), owner=f.owner); second.phone = f.phone; at(f, second); firms.append(second)
+    if dice.chance(.08): f.unreported = {2021}; listed(f, D(2022, 7, 12), removed=D(2022, 9, 1))
+    if dice.chance(.05): f.replace("legal_rep", D(2022, 8, 1), f.person())
+    if dice.chance(.05): sued(f, D(2022, 10, 8), D(2023, 3, 1))
+    if dice.chance(.04): f.end(D(2023, 8, 1), "deregistered").add("company_exit_events", uscc=f.uscc, exit_kind="simple_dereg_notice", event_date=D(2023, 7, 1))
+    for c in ("industry_code", "address", "capital_due_date", "reg_channel"):
+        if dice.chance(.02): f.company[c] = None
+    return firms
+
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about companies, and the truth: (rule, region, company, kind, turn). 企业数据与真值"
     out, truth, number = {}, [], 0
     for k in range(max(40, round(COUNTY * scale * len(world.places)))):
         dice = Dice(world.seed, 17, k)
-        _write(out, truth, world, [Firm(world, dice, world.places[k * 37 % len(world.places)], dice.weighted(WORK))], (), None, None, ())
+        _write(out, truth, world, ordinary(world, dice, world.places[k * 37 % len(world.places)]), (), None, None, ())
     s = Story(world, Dice(world.seed, 18), 0)
     _write(out, truth, world, peers(s), (), None, None, ())
     for j, (rule, kind, change, open_) in enumerate(TURNS):
