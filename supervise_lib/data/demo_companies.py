@@ -96,7 +96,7 @@ def _replace(self, role, day, person):
 
 Firm.add, Firm.stop, Firm.end, Firm.replace = _add, _stop, _end, _replace
 
-# %% ../../notebooks/data/demo_companies.ipynb #6449b7af
+# %% ../../notebooks/data/demo_companies.ipynb #50adc5bc
 def person_row(p, region, **more):
     "A person as the police register has him."
     return dict(person_id_no=p.id_no, person_name=p.name, gender=p.gender, birth_date=p.born, household_address=p.address, household_region_code=p.home.code, residence_region_code=p.home.code, match_grade="strong", region_code=region) | more
@@ -118,6 +118,7 @@ def registration(firm) -> list:
         out.append(("company_annual_reports", dict(uscc=firm.uscc, report_year=year, report_date=day, employee_count=firm.staff if working else 0, revenue_yuan=12 * firm.sales[0] if working else 0, tax_total_yuan=firm.sales[0] // 10 if working else 0, operate_status="open" if working else "suspended")))
     return out
 
+# %% ../../notebooks/data/demo_companies.ipynb #a8cd4643
 def monthly(firm) -> list:
     "Rows of the tax and insurance bureaus, month by month. 逐月信息"
     out, as_of = [], firm.world.as_of

@@ -4,18 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'RULES', 'D', 'MONTHS', 'COAL', 'ODD', 'V', 'L', 'U', 'TURNS', 'EACH', 'COUNTY', 'WORK', 'Story',
-           'party', 'at', 'dormant', 'silent_young', 'silent_filing', 'sleeping', 'winding', 'silent_blank', 'branch',
-           'stopped', 'idle_farm', 'idle_fund', 'land', 'hidden_month', 'revoked', 'revoked_liquidating', 'sued',
-           'enforced', 'revoked_owing', 'listed', 'penalty', 'left_alone', 'punished', 'listed_late', 'listed_bankrupt',
-           'left_blank', 'closed_down', 'fled', 'fled_fine', 'paid_before', 'fine_paid', 'wound_up', 'wages_told',
-           'giant', 'lifetime', 'crowded', 'hosted', 'group_house', 'village', 'park', 'crowded_blank', 'one_rep',
-           'doubled', 'in_turn', 'group_rep', 'keeper', 'rep_unknown', 'one_phone', 'books_phone', 'park_phone',
-           'phone_blank', 'rushed', 'agency', 'week', 'fair', 'projects', 'untold', 'died', 'gone_undated', 'locked',
-           'name_used', 'lost_card', 'convict', 'officer_of', 'barred', 'drunk', 'long_ago', 'liable', 'named',
-           'handed', 'old_stranger', 'neighbour', 'heir', 'blank_stranger', 'front', 'front_blank', 'burst', 'flow',
-           'ring', 'group_ring', 'ring_blank', 'peers', 'unlike', 'alike', 'granted', 'batch', 'late_insured', 'sent',
-           'vanished', 'vanished_listed', 'moved', 'account', 'untaxed', 'suing', 'family', 'hosted_family', 't',
-           'ordinary', 'tell']
+           'at', 'dormant', 'sued', 'enforced', 'closed_down', 'convict', 'named', 'front', 'burst', 'sent', 'ordinary',
+           'tell']
 
 # %% ../../notebooks/data/demo_shells.ipynb #da9e650b
 import datetime as dt
@@ -23,7 +13,7 @@ from .demo_cases import DAY
 from .demo_companies import Firm, person_row, rows_of
 from .demo_world import Dice, someone
 
-# %% ../../notebooks/data/demo_shells.ipynb #2dba418b
+# %% ../../notebooks/data/demo_shells.ipynb #42ca0240
 SPECIAL, KEY = "shell_companies", ("uscc",)
 RULES = [f"SHELL_R{i:02d}" for i in range(1, 26) if i not in (10, 24)]
 D = dt.date
@@ -43,150 +33,150 @@ class Story:
 
     def several(self, n, trade="shop", **company): return [self.new(trade, **company) for _ in range(n)]
     def add(self, table, **row): self.rows.append((table, {"region_code": self.place.code} | row))
-    def own(self, firms, party):
+    def own(self, firms, _party):
         "Put the companies into one hand."
-        for x in firms: x.holders = [(party, x.founded, None, 1.0)]
+        for x in firms: x.holders = [(_party, x.founded, None, 1.0)]
 
-def party(firm): return f"O:{firm.uscc}"
+def _party(firm): return f"O:{firm.uscc}"
 def at(firm, *firms):
     "Register companies at the address of another."
     for x in firms: x.company |= dict(address=firm.company["address"], addr_key=firm.company["addr_key"])
 
-# %% ../../notebooks/data/demo_shells.ipynb #e66222d7
+# %% ../../notebooks/data/demo_shells.ipynb #7c5b4e8d
 def dormant(s, since=D(2020, 10, 1), trade="shop", **k):
     "A company given up: no business, no returns, no reports."
     firm = s.new(trade, **({"founded": D(2017, 3, 1) + DAY * s.dice.between(0, 700)} | k)).stop(since)
     firm.unreported = set(range(since.year, 2023))
     return firm
 
-def silent_young(s): f = s.new(founded=D(2022, 2, 10)).stop(D(2022, 2, 10)); f.unreported = {2022}
-def silent_filing(s): dormant(s).silent = None
-def sleeping(s): dormant(s).add("company_exit_events", exit_kind="suspension", event_date=D(2021, 12, 1), end_date=D(2024, 11, 30), uscc=s.firms[0].uscc)
-def winding(s): dormant(s).add("company_exit_events", exit_kind="liquidation_filed", event_date=D(2022, 5, 1), uscc=s.firms[0].uscc)
-def silent_blank(s): dormant(s).add("tax_filings", uscc=s.firms[0].uscc, month="2022-06", is_filed=None, declared_sales_yuan=0)
-def branch(s): dormant(s, kind="branch")
+def _silent_young(s): f = s.new(founded=D(2022, 2, 10)).stop(D(2022, 2, 10)); f.unreported = {2022}
+def _silent_filing(s): dormant(s).silent = None
+def _sleeping(s): dormant(s).add("company_exit_events", exit_kind="suspension", event_date=D(2021, 12, 1), end_date=D(2024, 11, 30), uscc=s.firms[0].uscc)
+def _winding(s): dormant(s).add("company_exit_events", exit_kind="liquidation_filed", event_date=D(2022, 5, 1), uscc=s.firms[0].uscc)
+def _silent_blank(s): dormant(s).add("tax_filings", uscc=s.firms[0].uscc, month="2022-06", is_filed=None, declared_sales_yuan=0)
+def _branch(s): dormant(s, kind="branch")
 
-def stopped(s): s.new().stop(D(2023, 4, 1), filing=True)
-def idle_farm(s): s.new("farm").stop(D(2023, 2, 1), filing=True)
-def idle_fund(s): f = s.new("invest"); f.staff = 0
-def land(s): f = s.new("build").stop(D(2022, 9, 1), filing=True); f.company["industry_code"], f.unreported = "K7010", {2022}
-def hidden_month(s): stopped(s); s.firms[0].add("invoice_months", uscc=s.firms[0].uscc, month="2023-11", out_invoice_count=2, out_yuan=None, in_yuan=0)
+def _stopped(s): s.new().stop(D(2023, 4, 1), filing=True)
+def _idle_farm(s): s.new("farm").stop(D(2023, 2, 1), filing=True)
+def _idle_fund(s): f = s.new("invest"); f.staff = 0
+def _land(s): f = s.new("build").stop(D(2022, 9, 1), filing=True); f.company["industry_code"], f.unreported = "K7010", {2022}
+def _hidden_month(s): _stopped(s); s.firms[0].add("invoice_months", uscc=s.firms[0].uscc, month="2023-11", out_invoice_count=2, out_yuan=None, in_yuan=0)
 
-# %% ../../notebooks/data/demo_shells.ipynb #151f29eb
-def revoked(s, day=D(2022, 1, 15), event=True):
+# %% ../../notebooks/data/demo_shells.ipynb #e9d82b58
+def _revoked(s, day=D(2022, 1, 15), event=True):
     f = dormant(s).end(day, "revoked")
     if event: f.add("company_exit_events", uscc=f.uscc, exit_kind="revoked", event_date=day, has_personal_liability=False)
     return f
-def revoked_liquidating(s): f = revoked(s); f.add("company_exit_events", uscc=f.uscc, exit_kind="liquidation_filed", event_date=D(2022, 3, 1))
+def _revoked_liquidating(s): f = _revoked(s); f.add("company_exit_events", uscc=f.uscc, exit_kind="liquidation_filed", event_date=D(2022, 3, 1))
 def sued(f, day, closed=None, cause="买卖合同纠纷", role="defendant", by=None, no=1):
     "A civil case of the company."
     case = f"（{day.year}）皖{f.place.code[2:]}民初{f.no * 10 + no}号"
     f.add("civil_cases", case_no=case, filing_date=day, close_date=closed, cause_name=cause, case_class="民初", close_kind="judgment" if closed else None, effective_date=closed)
-    f.add("civil_case_parties", case_no=case, party_seq=2 if role == "defendant" else 1, party_id=party(f), uscc=f.uscc, party_role=role, party_name=f.company["company_name"], addr_key=f.company["addr_key"])
+    f.add("civil_case_parties", case_no=case, party_seq=2 if role == "defendant" else 1, party_id=_party(f), uscc=f.uscc, party_role=role, party_name=f.company["company_name"], addr_key=f.company["addr_key"])
     if by: f.add("civil_case_parties", case_no=case, party_seq=1, party_id=f"P:{by.id_no}", person_id_no=by.id_no, party_role="plaintiff", party_name=by.name)
     return case
 def enforced(f, day, closed=None, role="enforcement_debtor"):
     "An enforcement case of the company."
     no = f"（{day.year}）皖{f.place.code[2:]}执{f.no}号"
     f.add("enforcement_cases", enforcement_case_no=no, filing_date=day, close_date=closed, basis_kind="judgment", target_yuan=80000, enforcement_close_kind="done" if closed else None, received_yuan=80000 if closed else 0, full_perform_date=closed)
-    f.add("enforcement_case_parties", enforcement_case_no=no, party_id=party(f), party_role=role)
-def revoked_owing(s): enforced(revoked(s), D(2021, 6, 1))
-def listed(f, day=D(2021, 7, 14), reason="no_annual_report", removed=None): return f.add("credit_listings", party_id=party(f), list_kind="abnormal", list_date=day, list_reason=reason, remove_date=removed, organ_name=f.company["reg_authority"])
-def penalty(f, day, paid, investigated=None): return f.add("administrative_penalties", penalty_no=f"皖市监罚{f.no}", party_seq=1, organ_name=f.company["reg_authority"], agency_kind="market", party_id=party(f), violation_name="未按期公示年度报告", penalty_kinds="fine", penalty_fine_yuan=5000, decision_date=day, investigation_date=investigated or day - DAY * 40, paid_date=paid)
-def left_alone(s): listed(dormant(s))
-def punished(s): penalty(listed(dormant(s)), D(2022, 5, 5), D(2022, 5, 20))
-def listed_late(s): listed(dormant(s), D(2022, 7, 14))
-def listed_bankrupt(s): f = listed(dormant(s)); f.add("company_exit_events", uscc=f.uscc, exit_kind="bankruptcy_accepted", event_date=D(2021, 3, 1))
-def left_blank(s): silent_blank(s); listed(s.firms[0])
+    f.add("enforcement_case_parties", enforcement_case_no=no, party_id=_party(f), party_role=role)
+def _revoked_owing(s): enforced(_revoked(s), D(2021, 6, 1))
+def _listed(f, day=D(2021, 7, 14), reason="no_annual_report", removed=None): return f.add("credit_listings", party_id=_party(f), list_kind="abnormal", list_date=day, list_reason=reason, remove_date=removed, organ_name=f.company["reg_authority"])
+def _penalty(f, day, paid, investigated=None): return f.add("administrative_penalties", penalty_no=f"皖市监罚{f.no}", party_seq=1, organ_name=f.company["reg_authority"], agency_kind="market", party_id=_party(f), violation_name="未按期公示年度报告", penalty_kinds="fine", penalty_fine_yuan=5000, decision_date=day, investigation_date=investigated or day - DAY * 40, paid_date=paid)
+def _left_alone(s): _listed(dormant(s))
+def _punished(s): _penalty(_listed(dormant(s)), D(2022, 5, 5), D(2022, 5, 20))
+def _listed_late(s): _listed(dormant(s), D(2022, 7, 14))
+def _listed_bankrupt(s): f = _listed(dormant(s)); f.add("company_exit_events", uscc=f.uscc, exit_kind="bankruptcy_accepted", event_date=D(2021, 3, 1))
+def _left_blank(s): _silent_blank(s); _listed(s.firms[0])
 
-# %% ../../notebooks/data/demo_shells.ipynb #dffaf229
+# %% ../../notebooks/data/demo_shells.ipynb #c50e0cbb
 def closed_down(s, notice=D(2023, 5, 10), day=D(2023, 6, 10)):
     "Simple deregistration, lawful so far."
     f = s.new().end(day, "deregistered")
     f.add("company_exit_events", uscc=f.uscc, exit_kind="simple_dereg_notice", event_date=notice).add("company_exit_events", uscc=f.uscc, exit_kind="deregistered", event_date=day)
     return f
-def fled(s): enforced(closed_down(s), D(2023, 5, 25))
-def fled_fine(s): penalty(closed_down(s), D(2023, 3, 1), None)
-def paid_before(s): enforced(closed_down(s), D(2023, 1, 25), D(2023, 5, 2))
-def fine_paid(s): penalty(closed_down(s), D(2023, 3, 1), D(2023, 4, 1))
-def wound_up(s): f = closed_down(s); enforced(f, D(2022, 1, 25)); f.add("company_exit_events", uscc=f.uscc, exit_kind="bankruptcy_accepted", event_date=D(2022, 6, 1))
-def wages_told(s): f = closed_down(s); f.add("wage_claims", claim_id=f"W{f.no}", uscc=f.uscc, person_id_no=f.posts[2][1].id_no, claimed_yuan=9000, report_date=D(2023, 2, 1))
+def _fled(s): enforced(closed_down(s), D(2023, 5, 25))
+def _fled_fine(s): _penalty(closed_down(s), D(2023, 3, 1), None)
+def _paid_before(s): enforced(closed_down(s), D(2023, 1, 25), D(2023, 5, 2))
+def _fine_paid(s): _penalty(closed_down(s), D(2023, 3, 1), D(2023, 4, 1))
+def _wound_up(s): f = closed_down(s); enforced(f, D(2022, 1, 25)); f.add("company_exit_events", uscc=f.uscc, exit_kind="bankruptcy_accepted", event_date=D(2022, 6, 1))
+def _wages_told(s): f = closed_down(s); f.add("wage_claims", claim_id=f"W{f.no}", uscc=f.uscc, person_id_no=f.posts[2][1].id_no, claimed_yuan=9000, report_date=D(2023, 2, 1))
 
-def giant(s, **k):
+def _giant(s, **k):
     f = s.new("tech", founded=D(2019, 4, 1)); f.staff, f.sales = 1, (3000, 9000)
     f.company |= dict(reg_capital_yuan=200000000, paid_capital_yuan=0, capital_due_date=D(2039, 4, 1)) | k
-def lifetime(s): s.new().company |= dict(capital_due_date=D(2060, 1, 1), establish_date=D(2019, 1, 1))
+def _lifetime(s): s.new().company |= dict(capital_due_date=D(2060, 1, 1), establish_date=D(2019, 1, 1))
 
-# %% ../../notebooks/data/demo_shells.ipynb #08e122b9
-def crowded(s): f = s.several(7); at(f[0], *f); return f
-def hosted(s):
+# %% ../../notebooks/data/demo_shells.ipynb #15236d7e
+def _crowded(s): f = s.several(7); at(f[0], *f); return f
+def _hosted(s):
     host, *f = s.new("host"), *s.several(8)
     at(host, *f)
     for x in f: x.company |= dict(is_cluster_addr=True, host_uscc=host.uscc)
     return f
-def group_house(s): head = s.new("head"); f = s.several(6, "build"); s.own(f, party(head)); at(head, *f); return f
-def village(s):
+def _group_house(s): head = s.new("head"); f = s.several(6, "build"); s.own(f, _party(head)); at(head, *f); return f
+def _village(s):
     f = s.several(6, "shop")
     for x in f: x.company |= dict(address=f"{s.place.full}新桥镇张庄村村民委员会", addr_key=f"{s.place.code}-{f[0].no}-v")
     return f
-def park(s):
+def _park(s):
     f = s.several(6, "tech")
     for x in f: x.company |= dict(address=f"{s.place.full}科技产业园3号楼302室", addr_key=f"{s.place.code}-{f[0].no}-p")
     s.add("whitelists", whitelist_kind="industrial_park", uscc=f[0].uscc, addr_key=f[0].company["addr_key"], valid_from=D(2018, 1, 1), whitelist_reason="政府园区")
     return f
-def crowded_blank(s): f = crowded(s); [x.company.update(address=None) for x in f]; return f
+def _crowded_blank(s): f = _crowded(s); [x.company.update(address=None) for x in f]; return f
 
-def one_rep(s, n=6):
+def _one_rep(s, n=6):
     f = s.several(n); who = f[0].owner
     for x in f: x.posts[0][1] = who
     return f
-def doubled(s):
+def _doubled(s):
     f = s.several(2, kind="llc_single", founded=D(2020, 5, 6)); p = f[0].owner
     f[1].owner = f[1].posts[0][1] = p; f[1].holders = [(f"P:{p.id_no}", f[1].founded, None, 1.0)]
     return f
-def in_turn(s): f = doubled(s); f[0].holders = [(h, a, D(2020, 5, 5), r) for h, a, b, r in f[0].holders]; f[0].holders[0] = (f[0].holders[0][0], D(2019, 1, 1), D(2020, 5, 5), 1.0); f[0].holders.append((f"P:{f[0].posts[1][1].id_no}", D(2020, 5, 6), None, 1.0)); return f
-def group_rep(s): f = group_house(s); [x.company.update(address=x.company["address"].replace("室", f"室{i}"), addr_key=f"{x.company['addr_key']}-{i}") for i, x in enumerate(f)]; [x.posts.__setitem__(0, ["legal_rep", f[0].owner, x.founded, None]) for x in f]; return f
-def keeper(s):
+def _in_turn(s): f = _doubled(s); f[0].holders = [(h, a, D(2020, 5, 5), r) for h, a, b, r in f[0].holders]; f[0].holders[0] = (f[0].holders[0][0], D(2019, 1, 1), D(2020, 5, 5), 1.0); f[0].holders.append((f"P:{f[0].posts[1][1].id_no}", D(2020, 5, 6), None, 1.0)); return f
+def _group_rep(s): f = _group_house(s); [x.company.update(address=x.company["address"].replace("室", f"室{i}"), addr_key=f"{x.company['addr_key']}-{i}") for i, x in enumerate(f)]; [x.posts.__setitem__(0, ["legal_rep", f[0].owner, x.founded, None]) for x in f]; return f
+def _keeper(s):
     books, f = s.new("books"), s.several(12); who = books.owner
     for x in f: x.posts[2][1] = who; x.company["filing_agent_uscc"] = books.uscc; x.company["reg_channel"] = "agent"
     return f
-def rep_unknown(s): f = one_rep(s); [setattr(x, "holders", []) for x in f]; return f
+def _rep_unknown(s): f = _one_rep(s); [setattr(x, "holders", []) for x in f]; return f
 
-# %% ../../notebooks/data/demo_shells.ipynb #ee176da8
-def one_phone(s): f = s.several(6); [setattr(x, "phone", f[0].phone) for x in f]; return f
-def books_phone(s): books, f = s.new("books"), s.several(9); [setattr(x, "phone", books.phone) for x in f]; return f
-def park_phone(s): f = park(s); [setattr(x, "phone", f[0].phone) for x in f]; return f
-def phone_blank(s): f = one_phone(s); [setattr(x, "holders", []) for x in f]; return f
-def rushed(s):
+# %% ../../notebooks/data/demo_shells.ipynb #4a1168f8
+def _one_phone(s): f = s.several(6); [setattr(x, "phone", f[0].phone) for x in f]; return f
+def _books_phone(s): books, f = s.new("books"), s.several(9); [setattr(x, "phone", books.phone) for x in f]; return f
+def _park_phone(s): f = _park(s); [setattr(x, "phone", f[0].phone) for x in f]; return f
+def _phone_blank(s): f = _one_phone(s); [setattr(x, "holders", []) for x in f]; return f
+def _rushed(s):
     agent, f = s.new("books", founded=D(2016, 2, 1)), [dormant(s, founded=D(2019, 5, 1) + DAY * (3 * i), since=D(2019, 9, 1)) for i in range(22)]
     for i, x in enumerate(f):
         x.company |= dict(filing_agent_uscc=agent.uscc, reg_channel="agent", reg_capital_yuan=1000000 + 1000 * i, business_scope=f"销售{i}")
-        if i % 2: listed(x)
+        if i % 2: _listed(x)
     return f
-def agency(s):
+def _agency(s):
     agent, f = s.new("books", founded=D(2016, 2, 1)), [s.new(founded=D(2019, 5, 1) + DAY * (3 * i)) for i in range(22)]
     for i, x in enumerate(f): x.company |= dict(filing_agent_uscc=agent.uscc, reg_channel="agent", reg_capital_yuan=1000000 + 1000 * i, business_scope=f"销售{i}"); x.taxpayer = "small"
     return f
 
-def week(s):
+def _week(s):
     who, f = s.new("tech", founded=D(2015, 1, 4)), [s.new(founded=D(2021, 6, 7) + DAY * (i % 6)) for i in range(9)]
     for x in f: x.company |= dict(filing_agent_id_no=who.owner.id_no, reg_channel="agent", reg_capital_yuan=1000000)
     return f
-def fair(s): f = week(s); [x.company.update(address=f"{s.place.full}电商产业园{i}号", addr_key=f"{s.place.code}-{f[0].no}-{i}") for i, x in enumerate(f)]; return f
-def projects(s): f = week(s); s.own(f, party(s.firms[0])); at(f[0], *f); return f
-def untold(s): f = s.new(); f.phone = None; f.company |= dict(reg_channel=None); f.company["addr_key"] = None
+def _fair(s): f = _week(s); [x.company.update(address=f"{s.place.full}电商产业园{i}号", addr_key=f"{s.place.code}-{f[0].no}-{i}") for i, x in enumerate(f)]; return f
+def _projects(s): f = _week(s); s.own(f, _party(s.firms[0])); at(f[0], *f); return f
+def _untold(s): f = s.new(); f.phone = None; f.company |= dict(reg_channel=None); f.company["addr_key"] = None
 
-# %% ../../notebooks/data/demo_shells.ipynb #0794acd1
-def died(s, day, household=False):
+# %% ../../notebooks/data/demo_shells.ipynb #77c1edbe
+def _died(s, day, household=False):
     f = s.new(founded=D(2021, 5, 10)); p = f.owner
     if day: f.add("deaths", person_id_no=p.id_no, death_source="health", death_date=day, death_record_date=day)
     return f
-def gone_undated(s):
+def _gone_undated(s):
     f = s.new(founded=D(2021, 5, 10)); p = f.person(); f.posts[1][1] = p; f.holders = f.holders[:1]
     f.posts[1:2] = []; f.add("company_roles", uscc=f.uscc, person_id_no=p.id_no, role_kind="supervisor", valid_from=f.founded).add("persons", **person_row(p, f.place.code, household_cancel_reason="death"))
-def locked(s, kind, a, b): f = s.new(founded=D(2021, 5, 10)); f.add("custody_periods", person_id_no=f.owner.id_no, custody_kind=kind, valid_from=a, valid_to=b)
-def name_used(s): f = s.new(founded=D(2021, 5, 10)); sued(f, D(2022, 8, 1), D(2023, 1, 5), "姓名权纠纷", by=f.owner)
-def lost_card(s): f = s.new(founded=D(2021, 5, 10)); f.add("person_status_events", person_id_no=f.owner.id_no, status_kind="id_lost", valid_from=D(2021, 1, 3))
+def _locked(s, kind, a, b): f = s.new(founded=D(2021, 5, 10)); f.add("custody_periods", person_id_no=f.owner.id_no, custody_kind=kind, valid_from=a, valid_to=b)
+def _name_used(s): f = s.new(founded=D(2021, 5, 10)); sued(f, D(2022, 8, 1), D(2023, 1, 5), "姓名权纠纷", by=f.owner)
+def _lost_card(s): f = s.new(founded=D(2021, 5, 10)); f.add("person_status_events", person_id_no=f.owner.id_no, status_kind="id_lost", valid_from=D(2021, 1, 3))
 
 def convict(f, p, charge, article, ended, effective):
     "A fine for a crime, with the day it was paid."
@@ -194,12 +184,12 @@ def convict(f, p, charge, article, ended, effective):
     f.add("criminal_judgments", case_no=no, person_id_no=p.id_no, verdict="guilty", principal_penalty="fine_only", is_suspended=False, announce_date=effective - DAY * 11, effective_date=effective, sentence_end_date=ended, fine_yuan=20000, fine_paid_yuan=20000, defendant_seq=1)
     f.add("judgment_charges", case_no=no, person_id_no=p.id_no, charge_seq=1, charge_code=charge, charge_name=charge + "罪", article_no=article, principal_penalty="fine_only", offence_start_date=effective - DAY * 400, offence_end_date=effective - DAY * 380)
     return no
-def officer_of(s, day=D(2023, 2, 6)): f = s.new(founded=D(2018, 5, 6)); p = f.person(); f.replace("legal_rep", day, p).add("company_changes", row_id=f"C{f.no}", uscc=f.uscc, change_date=day, company_change_kind="legal_rep"); return f, p
-def barred(s): f, p = officer_of(s); convict(f, p, "非法经营", "225", D(2021, 6, 1), D(2021, 3, 1))
-def drunk(s): f, p = officer_of(s); convict(f, p, "危险驾驶", "133-1", D(2021, 6, 1), D(2021, 3, 1))
-def long_ago(s): f, p = officer_of(s); convict(f, p, "非法经营", "225", D(2016, 6, 1), D(2016, 3, 1))
-def liable(s, how):
-    f, p = officer_of(s); bad = revoked(s, D(2022, 3, 15), event=False); bad.posts[0][1] = bad.owner = p; bad.holders[0] = (f"P:{p.id_no}", bad.founded, None, .8)
+def _officer_of(s, day=D(2023, 2, 6)): f = s.new(founded=D(2018, 5, 6)); p = f.person(); f.replace("legal_rep", day, p).add("company_changes", row_id=f"C{f.no}", uscc=f.uscc, change_date=day, company_change_kind="legal_rep"); return f, p
+def _barred(s): f, p = _officer_of(s); convict(f, p, "非法经营", "225", D(2021, 6, 1), D(2021, 3, 1))
+def _drunk(s): f, p = _officer_of(s); convict(f, p, "危险驾驶", "133-1", D(2021, 6, 1), D(2021, 3, 1))
+def _long_ago(s): f, p = _officer_of(s); convict(f, p, "非法经营", "225", D(2016, 6, 1), D(2016, 3, 1))
+def _liable(s, how):
+    f, p = _officer_of(s); bad = _revoked(s, D(2022, 3, 15), event=False); bad.posts[0][1] = bad.owner = p; bad.holders[0] = (f"P:{p.id_no}", bad.founded, None, .8)
     bad.add("company_exit_events", uscc=bad.uscc, exit_kind="revoked", event_date=D(2022, 3, 15), has_personal_liability=how).add("company_exit_events", uscc=bad.uscc, exit_kind="liquidation_filed", event_date=D(2022, 4, 1))
 
 def named(s, role="tool_organisation", effective=D(2023, 3, 1), **k):
@@ -207,31 +197,31 @@ def named(s, role="tool_organisation", effective=D(2023, 3, 1), **k):
     f = dormant(s, **k) if k.get("trade") != "factory" else s.new("factory")
     no = f"（2023）皖{f.place.code[2:]}刑初{f.no}号"
     who = f.person(((1985, 1, 1), (1999, 1, 1)))
-    f.add("procuratorate_case_parties", proc_case_no=f"皖检{f.no}", party_seq=9, case_no=no, party_id=party(f), case_role=role, charge_code="帮助信息网络犯罪活动")
+    f.add("procuratorate_case_parties", proc_case_no=f"皖检{f.no}", party_seq=9, case_no=no, party_id=_party(f), case_role=role, charge_code="帮助信息网络犯罪活动")
     f.add("persons", **person_row(who, f.place.code)).add("criminal_judgments", case_no=no, person_id_no=who.id_no, verdict="guilty", principal_penalty="fine_only", is_suspended=False, announce_date=D(2023, 2, 18), effective_date=effective, fine_yuan=20000, fine_paid_yuan=20000, defendant_seq=1)
     return f
 
-# %% ../../notebooks/data/demo_shells.ipynb #e1ebc76a
-def handed(s, person, day=D(2023, 3, 5), claim=D(2023, 4, 1), **company):
+# %% ../../notebooks/data/demo_shells.ipynb #5c9fde6b
+def _handed(s, person, day=D(2023, 3, 5), claim=D(2023, 4, 1), **company):
     f = s.new(founded=D(2018, 5, 6), **company)
     f.replace("legal_rep", day, person(f)).add("company_changes", row_id=f"C{f.no}", uscc=f.uscc, change_date=day, company_change_kind="legal_rep")
     sued(f, claim)
     return f
-def old_stranger(f):
+def _old_stranger(f):
     p = f.person(((1940, 1, 1), (1950, 1, 1)))
     f.add("persons", **person_row(p, f.place.code, household_region_code="410103", residence_region_code="410103"))
     return p
-def neighbour(f): return f.person()
-def heir(f):
+def _neighbour(f): return f.person()
+def _heir(f):
     p = f.person(((2003, 6, 1), (2004, 6, 1)))
     f.add("persons", **person_row(p, f.place.code, household_id=f"H{f.no}", household_region_code="410103", residence_region_code="410103")).add("persons", **person_row(f.owner, f.place.code, household_id=f"H{f.no}", phone_hash=f.phone))
     return p
-def blank_stranger(f):
+def _blank_stranger(f):
     p = f.person(((1940, 1, 1), (1950, 1, 1)))
     f.add("persons", **person_row(p, f.place.code, birth_date=None, household_region_code=None, residence_region_code=None))
     return p
 
-# %% ../../notebooks/data/demo_shells.ipynb #1038380b
+# %% ../../notebooks/data/demo_shells.ipynb #2d8b03c8
 MONTHS = [f"2023-{m:02d}" for m in range(1, 13)]
 
 def front(s, **k):
@@ -240,7 +230,7 @@ def front(s, **k):
     f.company["industry_code"] = k.get("industry_code", "F5165")
     for m in MONTHS: f.add("invoice_months", uscc=f.uscc, month=m, out_invoice_count=40, out_yuan=400000, out_tax_yuan=4000, in_invoice_count=30, in_yuan=390000, in_tax_yuan=3900, void_count=0, red_count=0)
     return f
-def front_blank(s): f = front(s); f.more = [(t, r | {"out_yuan": None} if t == "invoice_months" else r) for t, r in f.more]
+def _front_blank(s): f = front(s); f.more = [(_t, r | {"out_yuan": None} if _t == "invoice_months" else r) for _t, r in f.more]
 
 def burst(s, trade="shop", quota=1000000, lost=True, **k):
     "Founded, invoiced to the quota without input, gone."
@@ -249,97 +239,97 @@ def burst(s, trade="shop", quota=1000000, lost=True, **k):
     f.add("invoice_months", uscc=f.uscc, month="2023-05", out_invoice_count=90, out_yuan=950000, out_tax_yuan=123500, in_invoice_count=0, in_yuan=0, in_tax_yuan=0, void_count=20, red_count=5)
     return f
 
-def flow(a, b, month, goods, yuan, device): a.add("invoice_flows", seller_uscc=a.uscc, buyer_uscc=b.uscc, month=month, goods_code=goods, invoice_count=5, invoice_yuan=yuan, invoice_tax_yuan=round(yuan * .13, 2), device_hash=device)
-def ring(s, yuan=(500000, 480000, 470000), shared=True, closed=True):
+def _flow(a, b, month, goods, yuan, device): a.add("invoice_flows", seller_uscc=a.uscc, buyer_uscc=b.uscc, month=month, goods_code=goods, invoice_count=5, invoice_yuan=yuan, invoice_tax_yuan=round(yuan * .13, 2), device_hash=device)
+def _ring(s, yuan=(500000, 480000, 470000), shared=True, closed=True):
     f = s.several(3, "mixed")
-    for i, x in enumerate(f[:3 if closed else 2]): flow(x, f[(i + 1) % 3], "2023-03", "1090117000000000000", yuan[i], f"D{f[0].no}" if shared else f"D{x.no}")
+    for i, x in enumerate(f[:3 if closed else 2]): _flow(x, f[(i + 1) % 3], "2023-03", "1090117000000000000", yuan[i], f"D{f[0].no}" if shared else f"D{x.no}")
     return f
-def group_ring(s): f = ring(s); s.own([f[1], f[2]], party(f[0])); f[0].holders = [(party(f[1]), f[0].founded, None, .9)]; return f
-def ring_blank(s): f = ring(s, shared=False); [(setattr(x, "more", [(t, r | {"device_hash": None}) for t, r in x.more]), x.company.update(address=None)) for x in f]; at(f[0], *f, *s.several(4)); [x.company.update(address=None) for x in s.firms]; return f
+def _group_ring(s): f = _ring(s); s.own([f[1], f[2]], _party(f[0])); f[0].holders = [(_party(f[1]), f[0].founded, None, .9)]; return f
+def _ring_blank(s): f = _ring(s, shared=False); [(setattr(x, "more", [(_t, r | {"device_hash": None}) for _t, r in x.more]), x.company.update(address=None)) for x in f]; at(f[0], *f, *s.several(4)); [x.company.update(address=None) for x in s.firms]; return f
 
 COAL, ODD = "1020101000000000000", "1070299000000000000"
-def peers(s): f = s.several(24, "coal"); [(flow(x, f[(i + 5) % 24], "2023-02", COAL, 90000, f"D{x.no}")) for i, x in enumerate(f)]; return f
-def unlike(s, buys=COAL, **k):
+def _peers(s): f = s.several(24, "coal"); [(_flow(x, f[(i + 5) % 24], "2023-02", COAL, 90000, f"D{x.no}")) for i, x in enumerate(f)]; return f
+def _unlike(s, buys=COAL, **k):
     f, seller, buyer = s.new("coal", founded=D(2019, 2, 3), **k), s.new("coal"), s.new("tech")
-    flow(seller, f, "2023-02", buys, 400000, f"D{seller.no}"); flow(f, buyer, "2023-04", f"1{9000 + s.number}00000000000000", 600000, f"D{f.no}")
+    _flow(seller, f, "2023-02", buys, 400000, f"D{seller.no}"); _flow(f, buyer, "2023-04", f"1{9000 + s.number}00000000000000", 600000, f"D{f.no}")
     return [f]
-def alike(s): f, seller, buyer = s.several(3, "coal"); flow(seller, f, "2023-02", COAL, 400000, f"D{seller.no}"); flow(f, buyer, "2023-04", COAL, 600000, f"D{f.no}"); return [f]
+def _alike(s): f, seller, buyer = s.several(3, "coal"); _flow(seller, f, "2023-02", COAL, 400000, f"D{seller.no}"); _flow(f, buyer, "2023-04", COAL, 600000, f"D{f.no}"); return [f]
 
-# %% ../../notebooks/data/demo_shells.ipynb #2a0ac922
-def granted(s, claimed=lambda f: f.staff + 9, terms="在职参保职工", **k):
+# %% ../../notebooks/data/demo_shells.ipynb #a760978e
+def _granted(s, claimed=lambda f: f.staff + 9, terms="在职参保职工", **k):
     f = s.new("build", founded=D(2019, 3, 3), **k)
     f.add("subsidy_grants", grant_no=f"G{f.no}", uscc=f.uscc, grant_date=D(2023, 6, 1), grant_kind=f"稳岗补贴{s.number}", grant_yuan=60000, headcount_claimed=claimed(f), apply_date=D(2023, 4, 3), approve_date=D(2023, 5, 20), condition_text=terms)
     return f
-def batch(s): f = [granted(s, lambda f: f.staff) for _ in range(3)]; [setattr(x, "phone", f[0].phone) for x in f]; return f
-def late_insured(s): f = granted(s, lambda f: f.staff * 2); f.heads["2023-07"] = f.staff * 2
+def _batch(s): f = [_granted(s, lambda f: f.staff) for _ in range(3)]; [setattr(x, "phone", f[0].phone) for x in f]; return f
+def _late_insured(s): f = _granted(s, lambda f: f.staff * 2); f.heads["2023-07"] = f.staff * 2
 
 def sent(f, *days, reason="moved", at="own"):
     "Court papers that came back from the company's address."
     for i, day in enumerate(days, 1):
         case = sued(f, day - DAY * 20, day + DAY * 90, no=i)
         f.add("service_records", case_no=case, service_seq=1, party_seq=2, served_doc_kind="complaint", service_mode="post", service_start_date=day, is_returned=True, return_reason=reason)
-    if at is None: f.more = [(t, {k: v for k, v in r.items() if k != "addr_key"} if t == "civil_case_parties" else r) for t, r in f.more]
+    if at is None: f.more = [(_t, {k: v for k, v in r.items() if k != "addr_key"} if _t == "civil_case_parties" else r) for _t, r in f.more]
     return f
-def vanished(s, **k): return sent(s.new(), D(2022, 9, 5), D(2023, 3, 6), **k)
-def vanished_listed(s): listed(vanished(s), D(2023, 3, 15), "unreachable")
-def moved(s): f = vanished(s); f.add("company_changes", row_id=f"C{f.no}", uscc=f.uscc, change_date=D(2023, 3, 28), company_change_kind="address")
+def _vanished(s, **k): return sent(s.new(), D(2022, 9, 5), D(2023, 3, 6), **k)
+def _vanished_listed(s): _listed(_vanished(s), D(2023, 3, 15), "unreachable")
+def _moved(s): f = _vanished(s); f.add("company_changes", row_id=f"C{f.no}", uscc=f.uscc, change_date=D(2023, 3, 28), company_change_kind="address")
 
-def account(f, day): return f.add("bank_accounts", account_hash=f"62{f.no:014d}", uscc=f.uscc, bank_name="农村商业银行", account_kind="basic", account_open_date=day, control_status="normal")
-def untaxed(s): f = s.new(founded=D(2023, 7, 20)).stop(D(2023, 7, 20)); f.taxed = False; return f
-def suing(s, f, n=3):
+def _account(f, day): return f.add("bank_accounts", account_hash=f"62{f.no:014d}", uscc=f.uscc, bank_name="农村商业银行", account_kind="basic", account_open_date=day, control_status="normal")
+def _untaxed(s): f = s.new(founded=D(2023, 7, 20)).stop(D(2023, 7, 20)); f.taxed = False; return f
+def _suing(s, f, n=3):
     for i in range(n): sued(f, D(2023, 2, 1) + DAY * 60 * i, role="plaintiff", no=i + 1, cause="民间借贷纠纷")
     return f
-def family(s): f = [listed(dormant(s)) for _ in range(6)]; at(f[0], *f); [setattr(x, "phone", f[0].phone) for x in f]; return f
-def hosted_family(s): f = hosted(s); [listed(x.stop(D(2020, 10, 1))) for x in f]; [setattr(x, "unreported", {2020, 2021, 2022}) for x in f]; return f
+def _family(s): f = [_listed(dormant(s)) for _ in range(6)]; at(f[0], *f); [setattr(x, "phone", f[0].phone) for x in f]; return f
+def _hosted_family(s): f = _hosted(s); [_listed(x.stop(D(2020, 10, 1))) for x in f]; [setattr(x, "unreported", {2020, 2021, 2022}) for x in f]; return f
 
-# %% ../../notebooks/data/demo_shells.ipynb #a70c2df8
+# %% ../../notebooks/data/demo_shells.ipynb #649db8d4
 V, L, U = "violation", "lookalike", "undecidable"
-def t(rule, kind, fn, *open_): return (f"SHELL_R{rule:02d}", kind, fn, tuple(f"SHELL_R{i:02d}" for i in open_))
+def _t(rule, kind, fn, *open_): return (f"SHELL_R{rule:02d}", kind, fn, tuple(f"SHELL_R{i:02d}" for i in open_))
 TURNS = [
-    t(1, V, dormant, 2), t(1, L, silent_young, 2), t(1, L, silent_filing, 2), t(1, L, sleeping, 2), t(1, L, winding), t(1, L, branch), t(1, U, silent_blank, 2),
-    t(2, V, stopped), t(2, L, idle_farm), t(2, L, idle_fund), t(2, L, land), t(2, U, hidden_month),
-    t(3, V, crowded), t(3, L, hosted), t(3, L, group_house), t(3, L, village), t(3, L, park), t(3, U, crowded_blank),
-    t(4, V, one_rep), t(4, V, doubled), t(4, L, in_turn), t(4, L, group_rep), t(4, L, keeper), t(4, U, rep_unknown, 3, 5, 6),
-    t(5, V, one_phone), t(5, V, rushed, 1, 2, 16, 25), t(5, L, books_phone), t(5, L, park_phone), t(5, L, agency), t(5, U, phone_blank, 3, 6),
-    t(6, V, week), t(6, L, fair), t(6, L, projects), t(6, U, untold, 3),
-    t(7, V, lambda s: died(s, D(2020, 3, 1))), t(7, V, lambda s: locked(s, "prison", D(2020, 1, 1), D(2022, 1, 1))), t(7, V, name_used), t(7, L, lambda s: died(s, D(2022, 3, 1))), t(7, L, lambda s: locked(s, "community_correction", D(2020, 1, 1), D(2022, 1, 1))), t(7, L, lost_card), t(7, U, gone_undated),
-    t(8, V, barred), t(8, V, lambda s: liable(s, True), 19), t(8, L, drunk), t(8, L, long_ago), t(8, L, lambda s: liable(s, False)), t(8, U, lambda s: liable(s, None)),
+    _t(1, V, dormant, 2), _t(1, L, _silent_young, 2), _t(1, L, _silent_filing, 2), _t(1, L, _sleeping, 2), _t(1, L, _winding), _t(1, L, _branch), _t(1, U, _silent_blank, 2),
+    _t(2, V, _stopped), _t(2, L, _idle_farm), _t(2, L, _idle_fund), _t(2, L, _land), _t(2, U, _hidden_month),
+    _t(3, V, _crowded), _t(3, L, _hosted), _t(3, L, _group_house), _t(3, L, _village), _t(3, L, _park), _t(3, U, _crowded_blank),
+    _t(4, V, _one_rep), _t(4, V, _doubled), _t(4, L, _in_turn), _t(4, L, _group_rep), _t(4, L, _keeper), _t(4, U, _rep_unknown, 3, 5, 6),
+    _t(5, V, _one_phone), _t(5, V, _rushed, 1, 2, 16, 25), _t(5, L, _books_phone), _t(5, L, _park_phone), _t(5, L, _agency), _t(5, U, _phone_blank, 3, 6),
+    _t(6, V, _week), _t(6, L, _fair), _t(6, L, _projects), _t(6, U, _untold, 3),
+    _t(7, V, lambda s: _died(s, D(2020, 3, 1))), _t(7, V, lambda s: _locked(s, "prison", D(2020, 1, 1), D(2022, 1, 1))), _t(7, V, _name_used), _t(7, L, lambda s: _died(s, D(2022, 3, 1))), _t(7, L, lambda s: _locked(s, "community_correction", D(2020, 1, 1), D(2022, 1, 1))), _t(7, L, _lost_card), _t(7, U, _gone_undated),
+    _t(8, V, _barred), _t(8, V, lambda s: _liable(s, True), 19), _t(8, L, _drunk), _t(8, L, _long_ago), _t(8, L, lambda s: _liable(s, False)), _t(8, U, lambda s: _liable(s, None)),
 ]
 
-# %% ../../notebooks/data/demo_shells.ipynb #ec31c17a
+# %% ../../notebooks/data/demo_shells.ipynb #b81acacc
 TURNS += [
-    t(9, V, named, 1, 2), t(9, L, lambda s: named(s, trade="factory")), t(9, L, lambda s: named(s, role="victim"), 1, 2), t(9, L, lambda s: named(s).add("company_exit_events", exit_kind="bankruptcy_accepted", event_date=D(2023, 5, 1), uscc=s.firms[0].uscc)), t(9, U, lambda s: named(s, effective=None), 1, 2),
-    t(11, V, front), t(11, L, lambda s: front(s, industry_code="A0141")), t(11, L, lambda s: s.new("labour")), t(11, U, front_blank, 2),
-    t(12, V, burst, 2, 22), t(12, L, lambda s: burst(s, "grain"), 2, 22), t(12, L, lambda s: burst(s, lost=False), 2, 22), t(12, U, lambda s: burst(s, quota=None), 2, 22),
-    t(13, V, unlike), t(13, L, alike), t(13, L, lambda s: unlike(s, industry_code="F5199")), t(13, U, lambda s: unlike(s, buys=ODD)),
-    t(14, V, ring, 5), t(14, L, lambda s: ring(s, closed=False), 5), t(14, L, lambda s: ring(s, (500000, 300000, 200000)), 5), t(14, L, group_ring, 5), t(14, U, ring_blank, 3),
-    t(15, V, revoked), t(15, L, revoked_liquidating), t(15, L, revoked_owing), t(15, U, lambda s: revoked(s, event=False)),
-    t(16, V, left_alone, 1, 2), t(16, L, punished, 1, 2), t(16, L, listed_late, 1, 2), t(16, L, listed_bankrupt), t(16, U, left_blank, 1, 2),
-    t(17, V, fled), t(17, V, fled_fine), t(17, L, closed_down), t(17, L, paid_before), t(17, L, fine_paid), t(17, L, wound_up), t(17, U, wages_told),
-    t(18, V, giant), t(18, V, lifetime), t(18, L, lambda s: giant(s, industry_code="J6620")), t(18, L, lambda s: giant(s, state_control_kind="wholly_owned")), t(18, L, lambda s: giant(s, reg_capital_yuan=90000000)), t(18, U, lambda s: giant(s, paid_capital_yuan=None)),
+    _t(9, V, named, 1, 2), _t(9, L, lambda s: named(s, trade="factory")), _t(9, L, lambda s: named(s, role="victim"), 1, 2), _t(9, L, lambda s: named(s).add("company_exit_events", exit_kind="bankruptcy_accepted", event_date=D(2023, 5, 1), uscc=s.firms[0].uscc)), _t(9, U, lambda s: named(s, effective=None), 1, 2),
+    _t(11, V, front), _t(11, L, lambda s: front(s, industry_code="A0141")), _t(11, L, lambda s: s.new("labour")), _t(11, U, _front_blank, 2),
+    _t(12, V, burst, 2, 22), _t(12, L, lambda s: burst(s, "grain"), 2, 22), _t(12, L, lambda s: burst(s, lost=False), 2, 22), _t(12, U, lambda s: burst(s, quota=None), 2, 22),
+    _t(13, V, _unlike), _t(13, L, _alike), _t(13, L, lambda s: _unlike(s, industry_code="F5199")), _t(13, U, lambda s: _unlike(s, buys=ODD)),
+    _t(14, V, _ring, 5), _t(14, L, lambda s: _ring(s, closed=False), 5), _t(14, L, lambda s: _ring(s, (500000, 300000, 200000)), 5), _t(14, L, _group_ring, 5), _t(14, U, _ring_blank, 3),
+    _t(15, V, _revoked), _t(15, L, _revoked_liquidating), _t(15, L, _revoked_owing), _t(15, U, lambda s: _revoked(s, event=False)),
+    _t(16, V, _left_alone, 1, 2), _t(16, L, _punished, 1, 2), _t(16, L, _listed_late, 1, 2), _t(16, L, _listed_bankrupt), _t(16, U, _left_blank, 1, 2),
+    _t(17, V, _fled), _t(17, V, _fled_fine), _t(17, L, closed_down), _t(17, L, _paid_before), _t(17, L, _fine_paid), _t(17, L, _wound_up), _t(17, U, _wages_told),
+    _t(18, V, _giant), _t(18, V, _lifetime), _t(18, L, lambda s: _giant(s, industry_code="J6620")), _t(18, L, lambda s: _giant(s, state_control_kind="wholly_owned")), _t(18, L, lambda s: _giant(s, reg_capital_yuan=90000000)), _t(18, U, lambda s: _giant(s, paid_capital_yuan=None)),
 ]
 
-# %% ../../notebooks/data/demo_shells.ipynb #995091b4
+# %% ../../notebooks/data/demo_shells.ipynb #ccc5c9c1
 TURNS += [
-    t(19, V, lambda s: handed(s, old_stranger), 4), t(19, L, lambda s: handed(s, neighbour)), t(19, L, lambda s: handed(s, heir), 4), t(19, L, lambda s: handed(s, old_stranger, state_control_kind="controlling"), 4), t(19, U, lambda s: handed(s, blank_stranger), 4),
-    t(20, V, granted), t(20, V, batch), t(20, L, lambda s: granted(s, lambda f: f.staff + 1)), t(20, L, lambda s: granted(s, terms="含退休返聘、兼职人员")), t(20, L, late_insured), t(20, U, lambda s: granted(s, lambda f: None)),
-    t(21, V, vanished), t(21, L, lambda s: vanished(s, reason="refused")), t(21, L, vanished_listed), t(21, L, moved), t(21, U, lambda s: vanished(s, at=None)),
-    t(22, V, lambda s: account(untaxed(s), D(2023, 8, 10))), t(22, L, untaxed), t(22, L, lambda s: account(s.new(founded=D(2023, 7, 20)), D(2023, 8, 10))), t(22, U, lambda s: burst(s, "mixed").tax.update(tax_status="nonnormal", tax_status_date=None), 2, 12),
-    t(23, V, lambda s: suing(s, dormant(s)), 1, 2), t(23, L, lambda s: suing(s, dormant(s, trade="debts")), 1, 2), t(23, L, lambda s: suing(s, s.new(), 4)), t(23, U, lambda s: (silent_blank(s), suing(s, s.firms[0]), s.firms[0].add("invoice_months", uscc=s.firms[0].uscc, month="2023-11", out_yuan=None)) and None, 1, 2),
-    t(25, V, family, 1, 2, 3, 5, 16), t(25, L, hosted_family, 1, 2, 16),
+    _t(19, V, lambda s: _handed(s, _old_stranger), 4), _t(19, L, lambda s: _handed(s, _neighbour)), _t(19, L, lambda s: _handed(s, _heir), 4), _t(19, L, lambda s: _handed(s, _old_stranger, state_control_kind="controlling"), 4), _t(19, U, lambda s: _handed(s, _blank_stranger), 4),
+    _t(20, V, _granted), _t(20, V, _batch), _t(20, L, lambda s: _granted(s, lambda f: f.staff + 1)), _t(20, L, lambda s: _granted(s, terms="含退休返聘、兼职人员")), _t(20, L, _late_insured), _t(20, U, lambda s: _granted(s, lambda f: None)),
+    _t(21, V, _vanished), _t(21, L, lambda s: _vanished(s, reason="refused")), _t(21, L, _vanished_listed), _t(21, L, _moved), _t(21, U, lambda s: _vanished(s, at=None)),
+    _t(22, V, lambda s: _account(_untaxed(s), D(2023, 8, 10))), _t(22, L, _untaxed), _t(22, L, lambda s: _account(s.new(founded=D(2023, 7, 20)), D(2023, 8, 10))), _t(22, U, lambda s: burst(s, "mixed").tax.update(tax_status="nonnormal", tax_status_date=None), 2, 12),
+    _t(23, V, lambda s: _suing(s, dormant(s)), 1, 2), _t(23, L, lambda s: _suing(s, dormant(s, trade="debts")), 1, 2), _t(23, L, lambda s: _suing(s, s.new(), 4)), _t(23, U, lambda s: (_silent_blank(s), _suing(s, s.firms[0]), s.firms[0].add("invoice_months", uscc=s.firms[0].uscc, month="2023-11", out_yuan=None)) and None, 1, 2),
+    _t(25, V, _family, 1, 2, 3, 5, 16), _t(25, L, _hosted_family, 1, 2, 16),
 ]
 EACH = 6         # stories of each turn at scale 1
 COUNTY = 8       # working companies of a county at scale 1
 WORK = {"shop": 40, "build": 12, "factory": 12, "tech": 12, "coal": 3, "grain": 5, "farm": 6, "labour": 2, "invest": 2, "mixed": 4}
 
-# %% ../../notebooks/data/demo_shells.ipynb #4a0a49b8
+# %% ../../notebooks/data/demo_shells.ipynb #acaf63ed
 def ordinary(world, dice, place) -> list:
     "A working company as they are: now and then an old owner, a second company, a report forgotten and made good, a blank, an early end."
     f = Firm(world, dice, place, dice.weighted(WORK))
     firms = [f]
     if dice.chance(.06): f.owner = f.posts[0][1] = f.person(((1938, 1, 1), (1950, 1, 1))); f.holders[0] = (f"P:{f.owner.id_no}", f.founded, None, .8)
     if dice.chance(.06): second = Firm(world, dice, place, dice.weighted(WORK), owner=f.owner); second.phone = f.phone; at(f, second); firms.append(second)
-    if dice.chance(.08): f.unreported = {2021}; listed(f, D(2022, 7, 12), removed=D(2022, 9, 1))
+    if dice.chance(.08): f.unreported = {2021}; _listed(f, D(2022, 7, 12), removed=D(2022, 9, 1))
     if dice.chance(.05): f.replace("legal_rep", D(2022, 8, 1), f.person())
     if dice.chance(.05): sued(f, D(2022, 10, 8), D(2023, 3, 1))
     if dice.chance(.04): f.end(D(2023, 8, 1), "deregistered").add("company_exit_events", uscc=f.uscc, exit_kind="simple_dereg_notice", event_date=D(2023, 7, 1))
@@ -347,6 +337,7 @@ def ordinary(world, dice, place) -> list:
         if dice.chance(.02): f.company[c] = None
     return firms
 
+# %% ../../notebooks/data/demo_shells.ipynb #a0e55e6d
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about companies, and the truth: (rule, region, company, kind, turn). 企业数据与真值"
     out, truth, number = {}, [], 0
@@ -354,7 +345,7 @@ def tell(world, scale: float) -> tuple[dict, list]:
         dice = Dice(world.seed, 17, k)
         _write(out, truth, world, ordinary(world, dice, world.places[k * 37 % len(world.places)]), (), None, None, ())
     s = Story(world, Dice(world.seed, 18), 0)
-    _write(out, truth, world, peers(s), (), None, None, ())
+    _write(out, truth, world, _peers(s), (), None, None, ())
     for j, (rule, kind, change, open_) in enumerate(TURNS):
         for i in range(max(1, round(EACH * scale))):
             number += 1
@@ -364,6 +355,7 @@ def tell(world, scale: float) -> tuple[dict, list]:
             _write(out, truth, world, s.firms, about, rule, kind, open_, s.rows)
     return out, truth
 
+# %% ../../notebooks/data/demo_shells.ipynb #b5c3effb
 def _write(out, truth, world, firms, about, rule, kind, open_, more=()):
     "The rows of some companies, one per key, and what is true of each."
     turn = f"{rule}_{kind}" if rule else "company"
