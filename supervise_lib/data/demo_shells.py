@@ -7,11 +7,11 @@ __all__ = ['SPECIAL', 'KEY', 'RULES', 'D', 'MONTHS', 'COAL', 'ODD', 'V', 'L', 'U
            'at', 'dormant', 'sued', 'enforced', 'closed_down', 'convict', 'named', 'front', 'burst', 'sent', 'ordinary',
            'tell']
 
-# %% ../../notebooks/data/demo_shells.ipynb #da9e650b
+# %% ../../notebooks/data/demo_shells.ipynb #fb09cda6
 import datetime as dt
 from .demo_cases import DAY
 from .demo_companies import Firm, person_row, rows_of
-from .demo_world import Dice, someone
+from .demo_world import Dice
 
 # %% ../../notebooks/data/demo_shells.ipynb #42ca0240
 SPECIAL, KEY = "shell_companies", ("uscc",)
