@@ -136,9 +136,10 @@ def test_a_circle_through_other_counties_closes(tmp_path):
 
 def test_two_single_member_companies_of_one_owner_are_found_in_two_counties(tmp_path):
     def own(i, a, b, where): return [("companies", dict(uscc=f"S{i}", company_kind="llc_single", reg_status="active", establish_date=a, region_code=where, state_control_kind="none")), ("company_shareholdings", dict(uscc=f"S{i}", holder_party_id="P:q", valid_from=a, valid_to=b, share_ratio=1.0, region_code=where)),
-                                     ("company_roles", dict(uscc=f"S{i}", person_id_no="q", role_kind="legal_rep", valid_from=a, region_code=where)), ("persons", dict(person_id_no="q", birth_date=D(1980, 1, 1), household_region_code=HERE, residence_region_code=HERE, region_code=HERE))]
-    apart = [*own(1, D(2019, 3, 1), D(2020, 1, 1), HERE), *own(2, D(2021, 6, 1), None, THERE)]
-    both = [*own(1, D(2019, 3, 1), D(2022, 1, 1), HERE), *own(2, D(2021, 6, 1), None, THERE)]
+                                     ("company_roles", dict(uscc=f"S{i}", person_id_no="q", role_kind="legal_rep", valid_from=a, region_code=where))]
+    who = ("persons", dict(person_id_no="q", birth_date=D(1980, 1, 1), household_region_code=HERE, residence_region_code=HERE, region_code=HERE))
+    apart = [who, *own(1, D(2019, 3, 1), D(2020, 1, 1), HERE), *own(2, D(2021, 6, 1), None, THERE)]
+    both = [who, *own(1, D(2019, 3, 1), D(2022, 1, 1), HERE), *own(2, D(2021, 6, 1), None, THERE)]
     assert said(counties(tmp_path / "a", *apart), "SHELL_R04", key="S1") == "clear"
     assert said(counties(tmp_path / "b", *both), "SHELL_R04", key="S1") == "hit"
 

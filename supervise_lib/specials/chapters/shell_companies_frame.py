@@ -80,7 +80,7 @@ def suits(t):
     s = t.everywhere.service_records.semi_join(where, "case_no").select("case_no", "party_seq", "service_seq", "service_start_date", "service_done_date", "is_returned", "return_reason").distinct().join(where, ["case_no", "party_seq"])
     yield listed(s, KEY, "served", {"case": "case_no", "date": "service_start_date", "done": "service_done_date", "returned": "is_returned", "reason": "return_reason", "at": "served_at"}, ("service_start_date", "case_no", "service_seq"))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #801bc55b
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #cb738c1c
 def crimes(t):
     "Per company the criminal cases that name it, with the day the judgment took effect and whether another instance is pending."
     p = by_party(t, "procuratorate_case_parties").filter(_.case_role.isin(["tool_organisation", "defendant"])).select("uscc", "case_no", "case_role", "charge_code").distinct()
@@ -93,7 +93,7 @@ def grants(t):
     "Per company its subsidies, with the most applicants of the same batch that share an address, number or agent with it."
     g = of_companies(t, "subsidy_grants")
     batch = t.everywhere.subsidy_grants.semi_join(g, ["grant_kind", "grant_date"]).select("uscc", "grant_kind", "grant_date").distinct()
-    node = links_of(t.everywhere).filter(_.kind.isin(["address", "contact", "agent"])).semi_join(batch, "uscc")
+    node = links_of(t.everywhere).filter(_.kind.isin(["address", "phone", "agent"])).semi_join(batch, "uscc")
     shared = batch.join(node, "uscc").group_by("grant_kind", "grant_date", "kind", "node").agg(n=_.uscc.nunique())
     most = batch.join(node, "uscc").join(shared, ["grant_kind", "grant_date", "kind", "node"]).group_by("uscc", "grant_kind", "grant_date").agg(sharing=_.n.max())
     g = attach(g.select("uscc", "grant_no", "grant_kind", "grant_date", "apply_date", "grant_yuan", "headcount_claimed", "condition_text"), most, [(c, c) for c in ("uscc", "grant_kind", "grant_date")])

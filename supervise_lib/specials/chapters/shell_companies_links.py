@@ -29,16 +29,16 @@ def attach(left, right, on):
     joined = left.left_join(right, [left[a] == right[b] for a, b in on])
     return joined.drop(*[c for c in joined.columns if c.endswith("_right")])
 
-# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #e0b8bc38
+# %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #6197236d
 POSTS = ["legal_rep", "finance", "liaison"]
 
 def links_of(t):
-    "Company, kind of link and what it is linked to: address, contact, agent, legal_rep, post, device. 关联要素"
+    "Company, kind of link and what it is linked to: address, phone (any contact), agent, legal_rep, posts, device. 关联要素"
     c, r = t.companies.select("uscc", "addr_key", "filing_agent_uscc", "filing_agent_id_no"), t.company_roles.filter(_.valid_to.isnull()).select("uscc", "role_kind", "person_id_no")
     agent = ibis.coalesce("O:" + c.filing_agent_uscc, "P:" + c.filing_agent_id_no)
     def part(table, kind, node): return table.select("uscc", kind=ibis.literal(kind), node=node)
-    parts = [part(c, "address", c.addr_key), part(c, "agent", agent), part(t.company_contacts.filter(_.valid_to.isnull()), "contact", _.contact_hash), part(r.filter(_.role_kind == "legal_rep"), "legal_rep", _.person_id_no),
-             part(r.filter(_.role_kind.isin(POSTS)), "post", _.person_id_no), t.invoice_flows.select(uscc=_.seller_uscc, kind=ibis.literal("device"), node=_.device_hash)]
+    parts = [part(c, "address", c.addr_key), part(c, "agent", agent), part(t.company_contacts.filter(_.valid_to.isnull()), "phone", _.contact_hash), part(r.filter(_.role_kind == "legal_rep"), "legal_rep", _.person_id_no),
+             part(r.filter(_.role_kind.isin(POSTS)), "posts", _.person_id_no), t.invoice_flows.select(uscc=_.seller_uscc, kind=ibis.literal("device"), node=_.device_hash)]
     return ibis.union(*parts, distinct=True).filter(_.node.notnull() & _.uscc.notnull()).alias("every_link")    # named, so that SQL states it once
 
 # %% ../../../notebooks/specials/chapters/shell_companies_links.ipynb #c6d04e8c

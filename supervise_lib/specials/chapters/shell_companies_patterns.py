@@ -85,7 +85,7 @@ def held_two(f, law) -> pd.Series:
         firsts.append(min((b[0] for b in both if b and b[0] <= law.as_of), default=None))
     return known_absent(law.on("single_member_one", column(firsts, f.index, DATE)) < 2)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #7eb69bcc
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #2ec4095f
 def odd_profile(f, law, choice) -> pd.Series:
     "Is the legal representative very old or very young, and at home in another province?"
     def row(officers, region):
@@ -101,18 +101,18 @@ def odd_profile(f, law, choice) -> pd.Series:
 
 def many_posts(f, choice) -> pd.Series:
     "Is a person legal representative, or legal representative, finance and liaison person, of many companies?"
-    return each(lambda links: any(x["companies"] >= choice.rep_min for x in linked(links, "legal_rep")) or any(x["companies"] >= choice.role_min for x in linked(links, "post")), f, "links")
+    return each(lambda links: any(x["companies"] >= choice.rep_min for x in linked(links, "legal_rep")) or any(x["companies"] >= choice.role_min for x in linked(links, "posts")), f, "links")
 
 # %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #996fe9ff
 def one_person(f, law, choice):
     "One person stands behind many companies, held two single-member companies at once, or does not fit the office. 一人担任多家企业职务，或者同时设立多个一人公司，或者任职人员情况明显异常。"
     return many_posts(f, choice) | held_two(f, law) | odd_profile(f, law, choice)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #064c3069
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #f9c95fb5
 def same_group(f, law, choice):
     "All companies of the person belong to one group. 该人员任职的企业属于同一集团。"
     def row(links, two, odd):
-        mine = [x for x in linked(links, "legal_rep") if x["companies"] >= choice.rep_min] + [x for x in linked(links, "post") if x["companies"] >= choice.role_min]
+        mine = [x for x in linked(links, "legal_rep") if x["companies"] >= choice.rep_min] + [x for x in linked(links, "posts") if x["companies"] >= choice.role_min]
         if two or odd or not mine: return False
         flags = [within_group(x, choice.group_owners) for x in mine]
         return False if False in flags else None if None in flags else True
@@ -122,7 +122,7 @@ def keeps_books(f, law, choice):
     "The person works for a bookkeeping or agency firm and serves as finance or liaison person only. 系代理记账等机构人员，仅担任财务负责人、联络员。"
     def row(links, two, odd):
         rep = any(x["companies"] >= choice.rep_min for x in linked(links, "legal_rep"))
-        return not (two or odd or rep) and any(x["companies"] >= choice.role_min and x["agencies"] > 0 for x in linked(links, "post"))
+        return not (two or odd or rep) and any(x["companies"] >= choice.role_min and x["agencies"] > 0 for x in linked(links, "posts"))
     return each(row, f, "links", held_two(f, law), odd_profile(f, law, choice))
 
 def posted_by_state(f, law):
@@ -133,10 +133,10 @@ def person_severity(f, law):
     "S4 for two single-member companies at once, else S2."
     return column((4 if x else 2 for x in held_two(f, law)), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #7b4cd1af
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #bcdeea42
 def shared_contact(f, choice) -> pd.Series:
     "Is a contact used by companies of many owners?"
-    return each(lambda links: some(at_least(x, choice.contact_min) for x in linked(links, "contact")), f, "links")
+    return each(lambda links: some(at_least(x, choice.contact_min) for x in linked(links, "phone")), f, "links")
 
 def shared_device(f, choice) -> pd.Series:
     "Does one device issue the invoices of unrelated sellers?"
@@ -151,7 +151,7 @@ def careless_host(f, choice) -> pd.Series:
     "Does it host companies of which a large part cannot be reached?"
     return each(lambda n, lost, tools: bool(n and n >= choice.addr_min and ((lost or 0) + (tools or 0)) / n >= choice.host_share), f, "hosted", "hosted_unreachable", "hosted_tools")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #1aca9fc2
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #23548b85
 def shared_link(f, law, choice):
     "A number shared by companies of many owners, a filing agent whose many companies went wrong, a host of companies nobody can reach, or one device for unrelated sellers. 联络方式、开票设备被多家无关联企业共用，代办人短期大量代办且异常比例高，或者托管机构所托管企业大量失联。"
     return shared_contact(f, choice) | shared_device(f, choice) | rushed(f, choice) | careless_host(f, choice)
@@ -160,7 +160,7 @@ def number_of_an_agency(f, law, choice):
     "The number or device is that of a bookkeeping, secretarial or employment agency. 共用的联络方式、设备属于代理记账、商务秘书、人力资源等服务机构。"
     def row(links, rush, host):
         if rush or host: return False
-        mine = [x for kind, n in (("contact", choice.contact_min), ("device", choice.device_min)) for x in linked(links, kind) if at_least(x, n) is not False]
+        mine = [x for kind, n in (("phone", choice.contact_min), ("device", choice.device_min)) for x in linked(links, kind) if at_least(x, n) is not False]
         return bool(mine) and all(x["agencies"] > 0 for x in mine)
     return each(row, f, "links", rushed(f, choice), careless_host(f, choice))
 
@@ -169,14 +169,14 @@ def number_of_a_place(f, law, choice):
     other = shared_device(f, choice) | rushed(f, choice) | careless_host(f, choice)
     return (hosted_lawfully(f, law) | public_place(f, law)) & ~known_absent(other)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #7a1c148d
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #13176f2b
 WEEKS = 52
 
 def burst(f, law, choice):
     "Many companies registered within a week that share two of address, agent, number, capital and scope, far above the usual rate. 一周内批量登记住所、代办人、联络方式、资本、经营范围雷同的企业。"
     def row(bursts, links, channel):
         if any(b["week"] >= choice.burst_min and poisson.sf(b["week"] - 1, b["before"] / WEEKS) < choice.burst_q for b in bursts or []): return True
-        known = {x["kind"] for x in links or []} & {"address", "contact", "agent"} | ({"agent"} if channel in ("online", "counter") else set())
+        known = {x["kind"] for x in links or []} & {"address", "phone", "agent"} | ({"agent"} if channel in ("online", "counter") else set())
         return False if len(known) > 1 else None
     return each(row, f, "bursts", "links", "reg_channel")
 
@@ -219,10 +219,10 @@ def general_trade(f, law, choice):
     "General trade or processing, in which goods change their name. 综合贸易、加工行业，进销品名本可不同。"
     return each(lambda c: None if c is None else c.lstrip("ABCDEFGHIJKLMNOPQRST").startswith(tuple(choice.mixed_industries)), f, "industry_code")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #8c7f1e9f
+# %% ../../../notebooks/specials/chapters/shell_companies_patterns.ipynb #0a08b6bf
 WEIGHED = {"SHELL_R01": 4, "SHELL_R02": 3, "SHELL_R03": 2, "SHELL_R04": 2, "SHELL_R05": 2, "SHELL_R06": 2, "SHELL_R07": 3, "SHELL_R08": 4, "SHELL_R09": 4, "SHELL_R11": 3, "SHELL_R12": 3, "SHELL_R13": 2, "SHELL_R14": 3, "SHELL_R15": 4,
            "SHELL_R16": 3, "SHELL_R17": 4, "SHELL_R18": 2, "SHELL_R19": 3, "SHELL_R20": 3, "SHELL_R21": 3, "SHELL_R22": 3, "SHELL_R23": 3}
-TIES = ("address", "contact", "agent", "legal_rep", "device")
+TIES = ("address", "phone", "agent", "legal_rep", "device")
 
 def scores(f, said, choice) -> list:
     "The shell score of each row: hits weighed by severity, at most a hundred."

@@ -40,7 +40,7 @@ def impossible(f, law) -> pd.Series:
         return some(flags)
     return each(row, f, "officers", "custody", least)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #7abd47ec
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #20d1270d
 NAME_SUITS = "姓名权"
 
 def complained(f, law) -> pd.Series:
@@ -55,7 +55,7 @@ def unverified(f, law) -> pd.Series:
     ruled = law.on("real_name_check_face", f.establish_date).notna()
     def row(face, rule, officers, links, region):
         if face is not False or not rule: return None if face is None and rule else False
-        contacts, agent = {x["node"] for x in linked(links, "contact")}, any(x["cancelled"] > 0 for x in linked(links, "agent"))
+        contacts, agent = {x["node"] for x in linked(links, "phone")}, any(x["cancelled"] > 0 for x in linked(links, "agent"))
         signs = []
         for o in officers or []:
             if o["role"] != "legal_rep" or o["to"] is not None: continue
@@ -188,11 +188,11 @@ def own_crime(f, law, choice) -> pd.Series:
         return not any(d is None or d >= first for d in after)
     return each(row, f, "crimes", "exits", "listings")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #0799e4c4
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #7b8dd5fe
 def near_crime(f, choice, said) -> pd.Series:
     "Is a silent or tax-free company tied to one that was used in a crime?"
     empty = known_absent(answered(said, "SHELL_R01", f.index)) | known_absent(answered(said, "SHELL_R11", f.index))
-    tied = each(lambda links, crimes: not crimes and any(x["tools"] > 0 and not x["agencies"] and x["companies"] <= choice.hub_max for x in linked(links, "address", "contact", "legal_rep", "agent")), f, "links", "crimes")
+    tied = each(lambda links, crimes: not crimes and any(x["tools"] > 0 and not x["agencies"] and x["companies"] <= choice.hub_max for x in linked(links, "address", "phone", "legal_rep", "agent")), f, "links", "crimes")
     return tied & empty
 
 def criminal_company(f, law, choice, said):
