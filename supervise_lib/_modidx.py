@@ -874,6 +874,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.convict': ( 'data/demo_shells.html#convict',
                                                                                             'supervise_lib/data/demo_shells.py'),
+                                                'supervise_lib.data.demo_shells.counties': ( 'data/demo_shells.html#counties',
+                                                                                             'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.dormant': ( 'data/demo_shells.html#dormant',
                                                                                             'supervise_lib/data/demo_shells.py'),
                                                 'supervise_lib.data.demo_shells.enforced': ( 'data/demo_shells.html#enforced',
