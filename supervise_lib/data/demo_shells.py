@@ -322,7 +322,7 @@ EACH = 6         # stories of each turn at scale 1
 COUNTY = 8       # working companies of a county at scale 1
 WORK = {"shop": 40, "build": 12, "factory": 12, "tech": 12, "coal": 3, "grain": 5, "farm": 6, "labour": 2, "invest": 2, "mixed": 4}
 
-# %% ../../notebooks/data/demo_shells.ipynb #acaf63ed
+# %% ../../notebooks/data/demo_shells.ipynb #9798232d
 def ordinary(world, dice, place) -> list:
     "A working company as they are: now and then an old owner, a second company, a report forgotten and made good, a blank, an early end."
     f = Firm(world, dice, place, dice.weighted(WORK))
@@ -330,6 +330,7 @@ def ordinary(world, dice, place) -> list:
     if dice.chance(.06): f.owner = f.posts[0][1] = f.person(((1938, 1, 1), (1950, 1, 1))); f.holders[0] = (f"P:{f.owner.id_no}", f.founded, None, .8)
     if dice.chance(.06): second = Firm(world, dice, place, dice.weighted(WORK), owner=f.owner); second.phone = f.phone; at(f, second); firms.append(second)
     if dice.chance(.08): f.unreported = {2021}; _listed(f, D(2022, 7, 12), removed=D(2022, 9, 1))
+    if dice.chance(.1): f.add("subsidy_grants", grant_no=f"G{f.no}", uscc=f.uscc, grant_date=D(2023, 5, 8), grant_kind="稳岗返还", grant_yuan=500 * f.staff, headcount_claimed=f.staff, condition_text="在职参保职工")
     if dice.chance(.05): f.replace("legal_rep", D(2022, 8, 1), f.person())
     if dice.chance(.05): sued(f, D(2022, 10, 8), D(2023, 3, 1))
     if dice.chance(.04): f.end(D(2023, 8, 1), "deregistered").add("company_exit_events", uscc=f.uscc, exit_kind="simple_dereg_notice", event_date=D(2023, 7, 1))

@@ -144,7 +144,7 @@ def reports_staff(f, law):
         return None if any(x["says"] == "open" and (x["staff"] or 0) > 0 for x in r) else False
     return each(row, f, "reports", years_due(f, law), still_since(f, law))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #978ab541
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #479c261c
 ENDED = ("revoked", "ordered_close")
 
 def ended_on(f, law) -> pd.Series:
@@ -152,9 +152,10 @@ def ended_on(f, law) -> pd.Series:
     return each(lambda xs: min((x["date"] for x in upto(xs, law.as_of) if x["kind"] in ENDED and x["date"]), default=None), f, "exits", kind=DATE)
 
 def was_ended(f, law):
-    "The licence was revoked or closing was ordered, and the company is not deregistered; open where the status names it and no day is known."
+    "The licence was revoked or closing was ordered, and the company is not deregistered; open where the register calls it active again: the revocation may have been undone."
     revoked = (f.reg_status == "revoked")
     event = each(lambda xs: any(x["kind"] in ENDED for x in xs or []), f, "exits")
+    event = event.where(~(event & (f.reg_status == "active")).fillna(False), pd.NA)
     return of_kind(f) & (revoked | event) & ~one_of(f.reg_status, ("deregistered", "cancelled"))
 
 def acts_after(f, law) -> pd.Series:
@@ -224,7 +225,7 @@ def disputed(f, law):
     "Its property is frozen in a case still open, a reason to wait. 财产因未结案件被查封、冻结，有暂缓处置的理由。"
     return each(lambda es: any(e["role"] == "enforcement_debtor" and (e["closed"] is None or e["closed"] > law.as_of) for e in upto(es, law.as_of, "filed")), f, "enforcements")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #ecc6fb00
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #d9843c40
 def gone_on(f) -> pd.Series:
     "The day of the deregistration."
     event = each(lambda xs: max((x["date"] for x in xs or [] if x["kind"] == "deregistered" and x["date"]), default=None), f, "exits", kind=DATE)
@@ -240,8 +241,12 @@ def open_on(day, suits, enforcements) -> bool:
     return any(c["filed"] and c["filed"] <= day and (c["closed"] is None or c["closed"] > day) for c in debtor)
 
 def punished_on(day, penalties):
-    "Was a penalty being investigated on a day, or unpaid? None where it is not told whether a fine was paid after the day was known."
-    return any((p["investigated"] or p["date"]) and (p["investigated"] or p["date"]) < day and (p["fine"] or 0) > 0 and (p["paid"] is None or p["paid"] > day) for p in penalties or [])
+    "Was a fine being investigated on a day, or unpaid? None where a fine is told without its amount."
+    def one(p):
+        start = p["investigated"] or p["date"]
+        if not start or start >= day or (p["paid"] and p["paid"] <= day): return False
+        return None if p["fine"] is None and "fine" in (p["kinds"] or "") else (p["fine"] or 0) > 0
+    return some(one(p) for p in penalties or [])
 
 # %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #f41edde8
 def escaped(f, law):

@@ -44,7 +44,7 @@ def months(t):
     flow = t.everywhere.bank_account_months.join(account, "account_hash").group_by("uscc", "month").agg(in_flow=_.in_flow_yuan.sum())
     return filed, staff, invoiced, listed(flow, KEY, "flows", {"month": "month", "in": "in_flow"}, ("month",))
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #e10f82a3
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #c60dfa30
 def records(t):
     "Per company its annual reports, exits, changes, listings, penalties, accounts, wage claims and shareholders."
     yield listed(of_companies(t, "company_annual_reports"), KEY, "reports", {"year": "report_year", "date": "report_date", "staff": "employee_count", "revenue": "revenue_yuan", "says": "operate_status"}, ("report_year", "report_date"))
@@ -55,7 +55,7 @@ def records(t):
     yield listed(of_companies(t, "company_shareholdings"), KEY, "holders", {"holder": "holder_party_id", "from": "valid_from", "to": "valid_to", "ratio": "share_ratio"}, ("valid_from", "holder_party_id"))
     yield listed(by_party(t, "credit_listings"), KEY, "listings", {"kind": "list_kind", "reason": "list_reason", "date": "list_date", "removed": "remove_date"}, ("list_date", "list_kind"))
     p = by_party(t, "administrative_penalties").filter(~ibis.coalesce(_.is_void, False))
-    yield listed(p, KEY, "penalties", {"no": "penalty_no", "date": "decision_date", "investigated": "investigation_date", "paid": "paid_date", "fine": "penalty_fine_yuan", "agency": "agency_kind", "name": "violation_name"}, ("decision_date", "penalty_no"))
+    yield listed(p, KEY, "penalties", {"no": "penalty_no", "date": "decision_date", "investigated": "investigation_date", "paid": "paid_date", "fine": "penalty_fine_yuan", "kinds": "penalty_kinds", "agency": "agency_kind", "name": "violation_name"}, ("decision_date", "penalty_no"))
 
 # %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #655131b6
 def taxes(t):
@@ -197,7 +197,7 @@ def few(*rows) -> pd.DataFrame:
     kinds = {k: d.kind for k, d in DERIVED.items()} | {c: f.type for t in ("tax_registrations", "companies") for c, f in ((x.name, x) for x in contract(t).arrow_schema()) if c in (*KEY, *OWN, "tax_reg_date", "tax_status", "tax_status_date", "arrears_yuan", "quota_yuan")}
     return pa.table({c: pa.array([r.get(c) for r in rows], k) for c, k in kinds.items()}).to_pandas(types_mapper=pd.ArrowDtype)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #9e65384b
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #cebf8a17
 _txt, _day, _int, _num, _yes = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_()
 def _rows(**fields): return pa.list_(pa.struct([(k.rstrip("_"), v) for k, v in fields.items()]))
 def _is(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
@@ -208,7 +208,7 @@ DERIVED = LINK_TYPES | {
     "exits": _is("exit events", "退出事项", _rows(kind=_txt, date=_day, end=_day, liable=_yes), "company_exit_events.exit_kind", "company_exit_events.event_date"), "changes": _is("registered changes", "变更登记", _rows(kind=_txt, date=_day), "company_changes.company_change_kind"),
     "accounts": _is("bank accounts", "银行账户", _rows(opened=_day, closed=_day, control=_txt), "bank_accounts.account_open_date"), "wages": _is("wage claims", "欠薪投诉", _rows(no=_txt, date=_day, yuan=_num), "wage_claims.report_date"),
     "holders": _is("shareholders", "股东", _rows(holder=_txt, from_=_day, to=_day, ratio=_num), "company_shareholdings.holder_party_id", "company_shareholdings.share_ratio"), "listings": _is("credit listings", "列入名录", _rows(kind=_txt, reason=_txt, date=_day, removed=_day), "credit_listings.list_kind"),
-    "penalties": _is("administrative penalties", "行政处罚", _rows(no=_txt, date=_day, investigated=_day, paid=_day, fine=_num, agency=_txt, name=_txt), "administrative_penalties.decision_date"),
+    "penalties": _is("administrative penalties", "行政处罚", _rows(no=_txt, date=_day, investigated=_day, paid=_day, fine=_num, kinds=_txt, agency=_txt, name=_txt), "administrative_penalties.decision_date"),
     "suits": _is("civil cases", "民事案件", _rows(no=_txt, role=_txt, filed=_day, closed=_day, cause=_txt, by=_txt), "civil_cases.filing_date", "civil_case_parties.party_role"), "enforcements": _is("enforcement cases", "执行案件", _rows(no=_txt, role=_txt, filed=_day, closed=_day, basis=_txt), "enforcement_cases.filing_date"),
     "served": _is("service of court papers", "法院送达记录", _rows(case=_txt, date=_day, done=_day, returned=_yes, reason=_txt, at=_txt), "service_records.return_reason", "service_records.service_start_date")}
 
