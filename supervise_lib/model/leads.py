@@ -63,7 +63,7 @@ def values_used(special: Special, rule, row) -> list[dict]:
     def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c)) for lang in ("en", "zh")}
     return [{"column": c, "label": label(special, c).to_dict(), "value": (v := _plain(row[c])), "words": words(c, v)} for c in seen]
 
-# %% ../../notebooks/model/leads.ipynb #7279dafb
+# %% ../../notebooks/model/leads.ipynb #4389c341
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
@@ -87,15 +87,20 @@ PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"),
          "forfeited": Text("forfeited", "没收"), "moved": Text("moved", "移送"), "month": Text("month", "月份"), "adjust": Text("of it raised", "其中调增"),
          "returned": Text("returned", "退回"), "stage": Text("stage", "阶段"), "source": Text("source", "来源"), "filed": Text("filed", "立案"),
          "closed": Text("closed", "结案"), "how": Text("closed by", "结案方式"), "received": Text("received", "到位"), "treasury": Text("to the treasury", "上缴国库"),
-         "performed": Text("performed", "履行完毕"), "remission": Text("remission", "减免裁定"),
+         "performed": Text("performed", "履行完毕"), "remission": Text("remission", "减免裁定")}
+
+# %% ../../notebooks/model/leads.ipynb #603b2ea5
+PARTS |= {
          "node": Text("which", "对象"), "companies": Text("active companies", "存续企业数"), "owners": Text("owners", "投资人数"), "ownerless": Text("owner not known", "投资人不明"), "agencies": Text("agencies among them", "其中服务机构"),
          "marked": Text("listed or revoked", "其中异常或吊销"), "everyone": Text("ever", "历史总数"), "tools": Text("used in crimes", "其中涉案"), "cancelled": Text("registration cancelled", "其中被撤销登记"),
-         "sales": Text("sales declared", "申报销售额"), "due": Text("tax due", "应纳税额"), "staff": Text("staff", "人数"), "out": Text("invoiced", "开票额"), "tax": Text("tax", "税额"), "in": Text("received", "进项或流入"), "in_tax": Text("input tax", "进项税额"),
+         "declared": Text("return filed", "已申报"), "ratio": Text("share", "持股或金额比例"), "sales": Text("sales declared", "申报销售额"), "due": Text("tax due", "应纳税额"), "staff": Text("staff", "人数"), "out": Text("invoiced", "开票额"), "tax": Text("tax", "税额"), "in": Text("received", "进项或流入"), "in_tax": Text("input tax", "进项税额"),
          "sheets": Text("sheets", "份数"), "void": Text("void", "作废"), "red": Text("red", "红冲"), "year": Text("year", "年度"), "revenue": Text("revenue", "营业收入"), "says": Text("says", "经营状态"), "liable": Text("personally liable", "负个人责任"),
          "holder": Text("holder", "股东"), "home": Text("registered at", "户籍地"), "lives": Text("lives at", "居住地"), "household": Text("household", "户"), "phone": Text("phone", "电话"), "died": Text("died", "死亡"), "removed": Text("removed", "移出"),
          "investigated": Text("investigated from", "立案调查"), "opened": Text("opened", "开户"), "control": Text("control", "管控状态"), "cause": Text("cause", "案由"), "by": Text("sued by", "起诉人"), "claimed": Text("claimed", "申领人数"), "sharing": Text("tied applicants", "关联申领企业"),
          "pair": Text("shared features", "雷同项"), "week": Text("in a week", "一周户数"), "before": Text("in the year before", "此前一年户数"), "company": Text("company", "企业"), "goods": Text("goods", "品名"), "same": Text("bought as well", "有同类进项"),
          "likely": Text("share of peers", "同类企业占比"), "peers": Text("peers", "同类企业数"), "names": Text("companies", "企业"), "size": Text("length", "环长"), "devices": Text("devices", "设备数"), "pending": Text("another instance pending", "另有审级未结")}
+
+# %% ../../notebooks/model/leads.ipynb #70c83c1b
 TERM = {"years": Text(" years ", "年"), "months": Text(" months ", "个月"), "days": Text(" days ", "日")}
 YES, NO, NONE, MISSING = Text("yes", "是"), Text("no", "否"), Text("none", "无"), "—"
 

@@ -64,7 +64,7 @@ def insolvent(f, law):
     "Bankruptcy was accepted or a liquidation filed: the administrator acts. 已受理破产或者清算组备案，由管理人处理。"
     return _going_on(f, law, WOUND_UP)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #857cfacc
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #fbb8934f
 def years_due(f, law) -> pd.Series:
     "The latest year whose annual report is due on the day of the data."
     return last_report_year(today(f, law), law.on("annual_report_deadline", today(f, law)))
@@ -78,7 +78,7 @@ def no_report_no_return(f, law):
         if any(r["year"] in due for r in upto(reports, day)): return False
         months = [m for m in filings or [] if m["month"] and int(m["month"][:4]) in due]
         undated = [r for r in reports or [] if r["year"] is None]
-        filed = some(m["filed"] for m in months)
+        filed = some(m["declared"] for m in months)
         return None if undated else filed if filed is None else not filed
     return each(row, f, "reports", "filings", "tax_status", years_due(f, law), n)
 
@@ -388,7 +388,7 @@ def served_since(f, law, choice):
     day = second_return(f, law, choice)
     return each(lambda at, xs: at is not None and any(s["done"] and s["done"] > at and not s["returned"] for s in upto(xs, law.as_of)), f, day, "served")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #62399db5
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #9e26a2da
 def no_tax_registration(f, law, choice):
     "Not registered for tax in time although it has an account or is in court; or fell silent soon after its first invoices. 逾期未办税务登记却已开户或者涉诉，或者首次开票后短期内即转为非正常户。"
     due = period_days_civil(f.establish_date, law.on("tax_reg_days", f.establish_date))
@@ -400,7 +400,7 @@ def no_tax_registration(f, law, choice):
         if first is None: return False
         until = _month_end(first) + dt.timedelta(days=choice.silent_days)
         if status in ("nonnormal", "lost"): return None if since is None else since <= until
-        unfiled = [m["month"] for m in filings or [] if m["month"] and m["filed"] is False and month_number(m["month"]) >= month_number(first)]
+        unfiled = [m["month"] for m in filings or [] if m["month"] and m["declared"] is False and month_number(m["month"]) >= month_number(first)]
         early = [m for m in unfiled if _month_end(m) <= until + dt.timedelta(days=choice.silent_days)]
         return longest_run(early) >= least if least is not None else None
     return each(row, f, "tax_reg_date", due, "accounts", "suits", "filings", "invoices", "tax_status", "tax_status_date", runs)

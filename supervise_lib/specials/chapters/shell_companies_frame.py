@@ -34,10 +34,10 @@ def by_party(t, name):
     "The same for tables that name an organisation as a party."
     return getattr(t.everywhere, name).filter(_.party_id.startswith("O:")).mutate(uscc=_.party_id.substr(2)).semi_join(t.companies, "uscc")
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #6daa8074
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #67700ea3
 def months(t):
     "Per company the months of tax returns, insured staff, invoices and account flows, each as a list in order of time."
-    filed = listed(of_companies(t, "tax_filings"), KEY, "filings", {"month": "month", "filed": "is_filed", "sales": "declared_sales_yuan", "due": "tax_due_yuan", "paid": "tax_paid_yuan"}, ("month",))
+    filed = listed(of_companies(t, "tax_filings"), KEY, "filings", {"month": "month", "declared": "is_filed", "sales": "declared_sales_yuan", "due": "tax_due_yuan", "paid": "tax_paid_yuan"}, ("month",))
     staff = listed(of_companies(t, "company_insurance_months"), KEY, "insured", {"month": "month", "staff": "insured_headcount"}, ("month",))
     invoiced = listed(of_companies(t, "invoice_months"), KEY, "invoices", {"month": "month", "out": "out_yuan", "tax": "out_tax_yuan", "in": "in_yuan", "in_tax": "in_tax_yuan", "sheets": "out_invoice_count", "void": "void_count", "red": "red_count"}, ("month",))
     account = of_companies(t, "bank_accounts").select("account_hash", "uscc")
@@ -197,12 +197,12 @@ def few(*rows) -> pd.DataFrame:
     kinds = {k: d.kind for k, d in DERIVED.items()} | {c: f.type for t in ("tax_registrations", "companies") for c, f in ((x.name, x) for x in contract(t).arrow_schema()) if c in (*KEY, *OWN, "tax_reg_date", "tax_status", "tax_status_date", "arrears_yuan", "quota_yuan")}
     return pa.table({c: pa.array([r.get(c) for r in rows], k) for c, k in kinds.items()}).to_pandas(types_mapper=pd.ArrowDtype)
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #cebf8a17
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #26788a30
 _txt, _day, _int, _num, _yes = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_()
 def _rows(**fields): return pa.list_(pa.struct([(k.rstrip("_"), v) for k, v in fields.items()]))
 def _is(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 DERIVED = LINK_TYPES | {
-    "filings": _is("tax returns by month", "逐月纳税申报", _rows(month=_txt, filed=_yes, sales=_num, due=_num, paid=_num), "tax_filings.is_filed"), "insured": _is("insured staff by month", "逐月参保人数", _rows(month=_txt, staff=_int), "company_insurance_months.insured_headcount"),
+    "filings": _is("tax returns by month", "逐月纳税申报", _rows(month=_txt, declared=_yes, sales=_num, due=_num, paid=_num), "tax_filings.is_filed"), "insured": _is("insured staff by month", "逐月参保人数", _rows(month=_txt, staff=_int), "company_insurance_months.insured_headcount"),
     "invoices": _is("invoices by month", "逐月开票", _rows(month=_txt, out=_num, tax=_num, in_=_num, in_tax=_num, sheets=_int, void=_int, red=_int), "invoice_months.out_yuan", "invoice_months.in_yuan"),
     "flows": _is("money into accounts by month", "逐月账户流入", _rows(month=_txt, in_=_num), "bank_account_months.in_flow_yuan"), "reports": _is("annual reports", "年度报告", _rows(year=_int, date=_day, staff=_int, revenue=_num, says=_txt), "company_annual_reports.report_year"),
     "exits": _is("exit events", "退出事项", _rows(kind=_txt, date=_day, end=_day, liable=_yes), "company_exit_events.exit_kind", "company_exit_events.event_date"), "changes": _is("registered changes", "变更登记", _rows(kind=_txt, date=_day), "company_changes.company_change_kind"),

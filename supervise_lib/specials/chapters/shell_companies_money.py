@@ -94,7 +94,7 @@ def odd_invoices(m, choice):
     thin = None if not m["tax"] or m["in_tax"] is None else m["in_tax"] / m["tax"] <= choice.input_share
     return some([many, thin])
 
-# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #fa4ef190
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #2c9a1b26
 def burst_and_gone(f, law, choice):
     "Soon after a new start invoices up to the quota, many void or without input, then no returns and the taxpayer is gone. 成立或者变更后短期内顶额开票，作废红冲多或者几无进项，随即停止申报并成为非正常户、走逃失联。"
     def row(invoices, founded, changes, officers, quota, filings, status):
@@ -103,7 +103,7 @@ def burst_and_gone(f, law, choice):
         if m is None: return None if any(x["out"] is None for x in invoices or []) else False
         full = None if not quota else m["out"] >= choice.burst_quota * quota
         last = month_number(m["month"]) + choice.silent_months
-        filed = some(x["filed"] for x in filings or [] if x["month"] and month_number(x["month"]) > last)
+        filed = some(x["declared"] for x in filings or [] if x["month"] and month_number(x["month"]) > last)
         odd = odd_invoices(m, choice)
         if full is False or odd is False or filed is True: return False
         return None if full is None or odd is None or filed is None else True
