@@ -174,7 +174,7 @@ def egos(t):
     fields = {"company": "a", "since": "since", "founded": "founded", "person": "person", "address": "address", "phone": "phone", "manager": "manager", "account": "account", "author": "author", "staff": "staff", "moved": "moved"}
     return listed(wide, "b", "egos", fields, ("since", "a"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #62044793
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #031d9833
 def of_sentence(t):
     "Per judgment and party: charges with their own penalties, circumstances accepted, property items, service on the procuratorate."
     here = t.criminal_judgments.select("case_no", "person_id_no").mutate(party_id=person(_.person_id_no))
@@ -182,7 +182,8 @@ def of_sentence(t):
     yield listed(c, ("case_no", "party_id"), "charges", {"code": "charge_code", "penalty": "principal_penalty", "years": "term_years", "months": "term_months", "fine": "fine_yuan"}, ("charge_seq",))
     x = t.everywhere.judgment_circumstances.filter(_.finding == "accepted").semi_join(here, ["case_no", "person_id_no"]).mutate(party_id=person(_.person_id_no))
     yield x.group_by("case_no", "party_id").agg(accepted=_.circumstance.collect(distinct=True, order_by=_.circumstance))
-    i = t.everywhere.judgment_property_items.semi_join(here, "case_no").filter(_.person_id_no.notnull()).mutate(party_id=person(_.person_id_no))
+    i = t.everywhere.judgment_property_items.select("case_no", "item_seq", "property_item_kind", "item_yuan", of="person_id_no").join(here, "case_no")
+    i = i.filter(i.of.isnull() | (i.of == i.person_id_no))    # an item that names nobody may be anybody's
     yield listed(i, ("case_no", "party_id"), "items", {"kind": "property_item_kind", "yuan": "item_yuan"}, ("item_seq",))
 
 def served(t):
@@ -212,9 +213,9 @@ def of_queries(t):
     day = q.semi_join(t.bribery_query_log, "user_id").mutate(matter_date=_.query_time.date()).group_by("user_id", "matter_date").agg(subjects_that_day=_.subject_hash.nunique())
     yield "user_id matter_date", day
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #bdca8511
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #7b3c3826
 BY_PARTY = ("given", "dispositions", "convictions", "penalties", "listings", "opinions")
-BY_FACT, BY_BID, BY_SENTENCE = ("gains", "contracts", "permits", "grants", "traces"), ("rep_convictions", "manager_convictions", "egos"), ("charges", "accepted", "items")
+BY_FACT, BY_BID, BY_SENTENCE = ("gains", "contracts", "permits", "grants", "traces"), ("rep_convictions", "manager_convictions", "egos"), ("charges", "items")
 
 def filled(f, columns, known):
     "Lists of a known key are empty where nothing is recorded."
@@ -278,13 +279,13 @@ def _told(f):
     n = {c: ibis.ifelse((kind == "fact") & known, ibis.coalesce(f[c], 0), ibis.null("int64")) for c in ("bids_in", "wins_in", "bids_out", "wins_out", "unread")}
     return f.mutate(**said, **n)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #862f696e
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #78017fed
 _text, _date, _int, _float, _bool, _time = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us")
 def _s(**fields): return pa.list_(pa.struct([(k.rstrip("_"), v) for k, v in fields.items()]))
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
 _convictions = _s(case_no=_text, announced=_date, verdict=_text, penalty=_text, suspended=_bool, effective=_date, end=_date, probation_end=_date, codes=pa.list_(_text))
 LISTS = {
-    "given": _d("facts of the giver anywhere", "该行贿人在各地的行贿事实", _s(id=_text, case=_text, taker=_text, unit=_text, region=_text, from_=_date, to=_date, count=_int, yuan=_float, purpose=_text, charge=_text, circumstances=_text, source=_text),
+    "given": _d("facts of the giver anywhere", "该行贿人在各地的行贿事实", _s(id=_text, case=_text, taker=_text, unit=_text, region=_text, from_=_date, to=_date, count=_int, yuan=_float, purpose=_text, charge=_text, circumstances=_text, benefit=_float, source=_text),
                 "bribery_facts.fact_id", "bribery_facts.bribe_yuan", "bribery_facts.purpose_code"),
     "dispositions": _d("handling of the giver anywhere", "该行贿人在各地的处理情况", _s(case=_text, stage=_text, date=_date, kind=_text, result=_text, opinion=_text), "bribery_dispositions.disposition_stage", "bribery_dispositions.stage_date", "bribery_dispositions.non_prosecution_kind"),
     "convictions": _d("convictions of the party anywhere", "该主体在各地的生效判决", _convictions, "criminal_judgments.verdict", "criminal_judgments.principal_penalty", "judgment_charges.charge_code"),

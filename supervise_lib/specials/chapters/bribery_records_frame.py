@@ -127,12 +127,12 @@ def attach(left, right, on):
     joined = left.left_join(right, [left[a] == right[b] for a, b in on])
     return joined.drop(*[c for c in joined.columns if c.endswith("_right")], *[b for a, b in on if a != b])
 
-# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #b9139465
+# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #db613f10
 def facts_of(t, parties):
     "Per party all facts in which it gave."
     f = t.everywhere.bribery_facts.semi_join(parties, [_.giver_party_id == parties.party_id]).mutate(party_id=_.giver_party_id)
     fields = {"id": "fact_id", "case": "proc_case_no", "taker": "taker_id_no", "unit": "taker_unit", "region": "region_code", "from": "first_bribe_date", "to": "last_bribe_date", "count": "bribe_count", "yuan": "bribe_yuan",
-              "purpose": "purpose_code", "charge": "charge_code", "circumstances": "bribery_circumstances", "source": "source_doc"}
+              "purpose": "purpose_code", "charge": "charge_code", "circumstances": "bribery_circumstances", "benefit": "benefit_yuan", "source": "source_doc"}
     return listed(f, "party_id", "given", fields, ("last_bribe_date", "fact_id"))
 
 def steps_of(t, parties):

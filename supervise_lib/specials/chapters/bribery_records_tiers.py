@@ -148,13 +148,14 @@ def grades(f, levels) -> list:
     "Tier of each fact of the frame."
     return [grade(y, c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #ac42e3f8
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #92088e44
 LIMITATION = ("bribe_tier1_max_months", "bribe_tier2_max_months", "unit_bribe_max_months", "prosecution_limitation_lt5_years", "prosecution_limitation_5_10_years", "prosecution_limitation_ge10_years", "prosecution_limitation_life_years",
               "prosecution_band_low_months", "prosecution_band_high_months")
 
-def milder(law, name, acts) -> pd.Series:
-    "The smaller of the value on the day of the act and the value now."
-    then, now = law.on(name, acts).astype(FLOAT), law.on(name, pd.Series(law.as_of, index=acts.index, dtype=DATE)).astype(FLOAT)
+def milder(law, name, acts, judged=None) -> pd.Series:  # judged: default: the day of the data
+    "The smaller of the value on the day of the act and the value on the day on which it is judged."
+    judged = pd.Series(law.as_of, index=acts.index, dtype=DATE) if judged is None else judged
+    then, now = law.on(name, acts).astype(FLOAT), law.on(name, judged).astype(FLOAT)
     return then.where(then <= now, now).where(then.notna(), pd.NA)
 
 def limit_days(law, ends: pd.Series, tiers, crimes_) -> pd.Series:
