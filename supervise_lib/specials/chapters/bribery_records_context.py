@@ -8,11 +8,11 @@ __all__ = ['NUMBER', 'NAMED', 'TENDER_LAW', 'TRACES', 'STAFF', 'BY_PARTY', 'BY_F
            'bid_context', 'barred', 'links', 'staff', 'egos', 'of_sentence', 'served', 'firms_of_offices', 'opinions',
            'of_queries', 'filled', 'together', 'bribery_frame', 'of_parties', 'of_facts', 'of_bids', 'of_judgments']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #c556c2e9
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #cfb9215c
 import ibis, pyarrow as pa
 from ibis import _
 from ...model.special import Derived
-from .bribery_records_frame import (BRIBE, KEY, OWN, attach, bids, company, convictions, facts, facts_of, handlings, listed, listings, living, names, namesakes, offices, one_each, penalties, person, punished,
+from .bribery_records_frame import (BRIBE, attach, bids, company, convictions, facts, facts_of, handlings, listed, listings, living, names, namesakes, offices, one_each, penalties, person, punished,
                                                                    purchases, queries, seats, sentences, steps_of, strong)
 from ...text import Text
 

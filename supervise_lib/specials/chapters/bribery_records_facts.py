@@ -9,17 +9,17 @@ __all__ = ['COURT', 'LENIENT', 'RESTARTS', 'TO_COMMISSION', 'RULES', 'is_fact', 
            'undecided', 'reaches', 'single', 'open_facts', 'repeated', 'hub_severity', 'lifted', 'sum_undecided',
            'tried_for_all']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #0814c928
-import datetime as dt, re
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #6e2567be
+import re
 import pandas as pd
 from ...law.calendar import anniversary, days_between
 from ...model.rules import Rule
 from ...model.verdicts import known_absent
-from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, INT, LIMITATION, TIERS, YUAN, ask, both, cells, column, confirmed, covered, crime, either, grade, grades, is_unit, levels_on, limit_days,
+from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, INT, LIMITATION, TIERS, YUAN, ask, both, cells, column, covered, crime, crimes_of, either, grade, grades, is_unit, levels_on, limit_days, negate,
                                                                    rows, sure, today)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #05f79b3a
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #5e9eac17
 COURT = re.compile(r"刑")
 
 def is_fact(f):
@@ -38,16 +38,16 @@ def told_of_taker(f):
 def not_dealt_with(f, law, choice):
     "Above the amount that makes the crime, and long after the judgment on the taker nothing was done with the giver. 受贿判决生效已久，行贿数额达到入罪标准，行贿人未见任何处理。"
     gap = choice.bribery_disposition_gap_days
-    def open_(final, steps, case, taker, last, given, tier):
+    def open_(final, steps, case, taker, last, given, is_crime):
         if final is None or (law.as_of - final).days <= gap: return None if final is None else False
-        return both(None if tier is None else tier >= 1, None if (c := covered(steps, HANDLED, case, taker, last, given)) is None else not c)
-    return sure(f, ask(f, open_, "taker_final", "dispositions", "proc_case_no", "taker_id_no", "last_bribe_date", "given", extra=(grades(f, levels_on(law, f.taker_final)),)))
+        return both(is_crime, negate(covered(steps, HANDLED, case, taker, last, given)))
+    return sure(f, ask(f, open_, "taker_final", "dispositions", "proc_case_no", "taker_id_no", "last_bribe_date", "given", extra=(crimes_of(f, levels_on(law, f.taker_final)),)))
 
 def days_undealt(f, law, choice):
     "Days since the judgment on the taker became final, beyond those allowed."
     return days_between(f.taker_final, today(f, law)).astype(FLOAT) - choice.bribery_disposition_gap_days
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #5346144f
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #d40e5dc3
 LENIENT = re.compile(r"从宽|从轻|不予追究|不再追究|免予|不移送|书面告知")
 
 def lenient_in_writing(f, law):
@@ -72,14 +72,14 @@ def festival_gift(f, law):
 
 def limitation_over(f, law):
     "The limitation of prosecution was over before the judgment on the taker. 受贿判决生效前追诉时效已过。"
-    limit = clock(f, law)[0]
+    (exact, _), (earliest, _) = clock(f, law), clock(f, law, least=True)
     done = f.taker_final.where(f.taker_final.notna(), today(f, law))
-    return (limit < done).where(limit.notna(), pd.NA)
+    return (exact < done).where(exact.notna(), (earliest < done).where(earliest >= done, pd.NA))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #9129c86a
-def clock(f, law):
-    "Per fact the last day on which it can be prosecuted, and its tier."
-    tiers = grades(f, levels_on(law, today(f, law)))
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #a273e364
+def clock(f, law, least=False):
+    "Per fact the last day on which it can be prosecuted, and its tier; `least`: the earliest day possible where circumstances are not recorded."
+    tiers = grades(f, levels_on(law, today(f, law)), least)
     named = [crime(x) for x in cells(f.charge_code)]
     end = column(cells(f.last_bribe_date), f, DATE)
     limit = limit_days(law, end, tiers, named)

@@ -8,11 +8,9 @@ __all__ = ['KEY', 'CODE', 'OWN', 'BRIBE', 'MEDICINE', 'matter', 'strong', 'perso
            'listed', 'one_each', 'attach', 'facts_of', 'steps_of', 'convictions', 'punished', 'listings', 'names',
            'namesakes']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #c25b0db7
-import ibis, pyarrow as pa
+# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #809c2dbf
+import ibis
 from ibis import _
-from ...model.special import Derived
-from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #dea86137
 KEY = ("matter_id",)

@@ -7,13 +7,12 @@ __all__ = ['SUBJECTS', 'NUMERALS', 'RULES', 'is_purchase', 'listed_on', 'convict
            'forbidden_winner', 'counts_from_act', 'bidder_once', 'shared', 'under_another_name', 'most_shared',
            'business_sold']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #61e92a23
+# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #3a48ac11
 import json, re
 from functools import cache
 import pandas as pd
-from ...law.calendar import period_months_civil
 from ...model.rules import Rule
-from .bribery_records_tiers import FLOAT, GIVING, INT, anniversary, ask, both, cells, column, either, is_final, is_for, rows, sure, within
+from .bribery_records_tiers import FLOAT, GIVING, anniversary, ask, both, cells, column, either, rows, sure, within
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #18bb9d1f

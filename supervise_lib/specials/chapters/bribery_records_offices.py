@@ -7,12 +7,12 @@ __all__ = ['ROLES', 'OFFICERS', 'COMPANIES', 'RULES', 'bars', 'spans', 'is_offic
            'disqualified_officer', 'days_barred', 'sole_business', 'gone', 'state_office', 'barred_for_life', 'is_seat',
            'convicted_expert']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #327c790d
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #8380981a
 import pandas as pd
-from ...law.calendar import anniversary, days_between
+from ...law.calendar import anniversary
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .bribery_records_tiers import BOOL, DATE, DAYS, FLOAT, GIVING, TAKING, article_number, ask, both, cells, column, crimes, either, is_final, is_for, negate, rows, sure, today
+from .bribery_records_tiers import BOOL, DAYS, FLOAT, GIVING, TAKING, article_number, ask, both, cells, column, crimes, either, is_final, is_for, rows, sure, today
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #33f5729e

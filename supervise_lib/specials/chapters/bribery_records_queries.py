@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['DAY', 'RULES', 'answered', 'confirmed_alone', 'is_query', 'together', 'at_night', 'unusual', 'audit_sample']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #589e71f5
+# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #65cf4962
 import pandas as pd
 from ...model.rules import Rule
-from .bribery_records_tiers import BOOL, ask, both, cells, column, either, rows
+from .bribery_records_tiers import ask, either
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #ef559cb9

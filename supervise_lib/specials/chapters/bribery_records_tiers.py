@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'BY_PERSONS', 'BY_UNITS', 'GIVING', 'TAKING', 'ARTICLES', 'FIVE', 'LEVELS',
-           'FILING', 'TIERS', 'LIMITATION', 'TENDER_FINES', 'HANDLED', 'DECIDED', 'rows', 'cells', 'column', 'either',
-           'both', 'negate', 'ask', 'today', 'confirmed', 'is_unit', 'sure', 'predictive_value', 'crime', 'crimes',
-           'article_number', 'tier', 'tier_of', 'levels_on', 'grade', 'grades', 'milder', 'limit_days', 'fine_range',
-           'fine_in_range', 'tender_fines', 'is_final', 'is_for', 'in_window', 'within', 'covered']
+           'FILING', 'TIERS', 'LIMITATION', 'SMALLER', 'TENDER_FINES', 'HANDLED', 'DECIDED', 'rows', 'cells', 'column',
+           'either', 'both', 'negate', 'ask', 'today', 'confirmed', 'is_unit', 'sure', 'predictive_value', 'crime',
+           'crimes', 'article_number', 'tier', 'tier_of', 'levels_on', 'grade', 'is_crime', 'crimes_of', 'grades',
+           'milder', 'limit_days', 'fine_range', 'fine_in_range', 'tender_fines', 'is_final', 'is_for', 'in_window',
+           'within', 'covered']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #f96a2478
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #8b995f76
 import re
 from functools import cache
-import numpy as np, pandas as pd, pyarrow as pa
+import pandas as pd, pyarrow as pa
 from ...data.charges import charge, charge_code
 from ...data.identity import check_code
 from ...law.calendar import anniversary
@@ -122,7 +123,7 @@ def tier_of(yuan, circumstances, levels) -> int | None:
     without, with_ = tier(yuan, (), 0, levels), tier(yuan, ("judicial",), 0, levels)
     return without if without == with_ else None
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #6cf66013
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #945cd36e
 def levels_on(law, dates) -> list:
     "Per row the amounts of the tiers in force on a day, and those of the other crimes."
     told = [cells(law.on(n, dates)) for n in TIERS]
@@ -144,13 +145,26 @@ def grade(yuan, circumstances, charge, unit, levels) -> int | None:
     if low is None or yuan < low: return 0
     return None if circumstances is None else int(bool((FIVE | {"economic_loss"}) & set(circumstances.split(";"))))
 
-def grades(f, levels) -> list:
-    "Tier of each fact of the frame."
-    return [grade(y, c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
+def is_crime(yuan, circumstances, charge, unit, levels) -> bool | None:
+    "Does the amount make the crime, whatever circumstances were not recorded?"
+    found = grade(yuan, circumstances, charge, unit, levels)
+    if found is not None: return found >= 1
+    least, most = grade(yuan, "", charge, unit, levels), grade(yuan, "judicial", charge, unit, levels)
+    return True if least else False if most == 0 else None
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #92088e44
-LIMITATION = ("bribe_tier1_max_months", "bribe_tier2_max_months", "unit_bribe_max_months", "prosecution_limitation_lt5_years", "prosecution_limitation_5_10_years", "prosecution_limitation_ge10_years", "prosecution_limitation_life_years",
+def crimes_of(f, levels) -> list:
+    "Is each fact of the frame a crime by its amount?"
+    return [is_crime(y, c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
+
+def grades(f, levels, least=False) -> list:  # least: read circumstances not recorded as none
+    "Tier of each fact of the frame."
+    return [grade(y, "" if c is None and least else c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
+
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #82c1fc14
+LIMITATION = ("bribe_tier1_max_months", "bribe_tier2_max_months", "unit_bribe_max_months", "bribe_other_max_months", "prosecution_limitation_lt5_years", "prosecution_limitation_5_10_years", "prosecution_limitation_ge10_years", "prosecution_limitation_life_years",
               "prosecution_band_low_months", "prosecution_band_high_months")
+
+SMALLER = ("对有影响力的人行贿", "对单位行贿", "介绍贿赂", "对非国家工作人员行贿")
 
 def milder(law, name, acts, judged=None) -> pd.Series:  # judged: default: the day of the data
     "The smaller of the value on the day of the act and the value on the day on which it is judged."
@@ -160,11 +174,11 @@ def milder(law, name, acts, judged=None) -> pd.Series:  # judged: default: the d
 
 def limit_days(law, ends: pd.Series, tiers, crimes_) -> pd.Series:
     "Last day of the limitation of prosecution by the day the act ended, its tier and its crime; missing where the range is not known. 追诉时效届满日"
-    first, second, unit = milder(law, "bribe_tier1_max_months", ends), milder(law, "bribe_tier2_max_months", ends), milder(law, "unit_bribe_max_months", ends)
+    first, second, unit, other = (milder(law, n, ends) for n in LIMITATION[:4])
     tiers, named = pd.Series(tiers, index=ends.index, dtype=FLOAT), pd.Series(list(crimes_), index=ends.index, dtype=object)
-    giving, of_unit = (named == "行贿").to_numpy(bool), (named == "单位行贿").to_numpy(bool)
+    giving, of_unit, rest = (named == "行贿").to_numpy(bool), (named == "单位行贿").to_numpy(bool), named.isin(SMALLER).to_numpy(bool)
     grade_is = lambda n: (tiers == n).fillna(False).to_numpy(bool)
-    top = pd.Series(pd.NA, index=ends.index, dtype=FLOAT).where(~(giving & grade_is(1)), first).where(~(giving & (grade_is(2) | grade_is(3))), second).where(~(of_unit & grade_is(1)), unit)
+    top = pd.Series(pd.NA, index=ends.index, dtype=FLOAT).where(~(giving & grade_is(1)), first).where(~(giving & (grade_is(2) | grade_is(3))), second).where(~(of_unit & grade_is(1)), unit).where(~(rest & grade_is(1)), other)
     life = pd.Series(giving & grade_is(3), index=ends.index, dtype=BOOL)
     return last_day_to_prosecute(ends, top, life, law).where(top.notna(), pd.NA)
 
