@@ -224,8 +224,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery.namesake': ( 'data/demo_bribery.html#namesake',
                                                                                                'supervise_lib/data/demo_bribery.py'),
-                                                 'supervise_lib.data.demo_bribery.old': ( 'data/demo_bribery.html#old',
-                                                                                          'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery.on_list': ( 'data/demo_bribery.html#on_list',
                                                                                               'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery.only': ( 'data/demo_bribery.html#only',

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'KINDS', 'TRADES', 'NAMES', 'OFFICES', 'L', 'SMALL', 'TURNS', 'FIRM', 'MED', 'LIC', 'SUB', 'EACH',
-           'ORDINARY', 'company_code', 'year_on', 'Tale', 'Affair', 'judged', 'write_affair', 'unhandled', 'old',
-           'said', 'fact', 'put', 'all_', 'lenient', 'only', 'gain', 'weak', 'in_2023', 'other_fact', 'scattered',
-           'namesake', 'name_only', 'long_ago', 'named_win', 'fined', 'licence', 'grant', 'on_list', 'spared',
-           'opinion', 'ordinary', 'settle', 'tell']
+           'ORDINARY', 'company_code', 'year_on', 'Tale', 'Affair', 'judged', 'write_affair', 'unhandled', 'said',
+           'fact', 'put', 'all_', 'lenient', 'only', 'gain', 'weak', 'in_2023', 'other_fact', 'scattered', 'namesake',
+           'name_only', 'long_ago', 'named_win', 'fined', 'licence', 'grant', 'on_list', 'spared', 'opinion',
+           'ordinary', 'settle', 'tell']
 
 # %% ../../notebooks/data/demo_bribery.ipynb #d557c0de
 import datetime as dt
@@ -123,20 +123,42 @@ def _sentence(a):
     a.add("judgment_property_items", case_no=a.giver_no, item_seq=1, person_id_no=a.giver.id_no, property_item_kind="fine", item_yuan=a.fine)
     if a.items and a.benefit: a.add("judgment_property_items", case_no=a.giver_no, item_seq=2, person_id_no=a.giver.id_no, property_item_kind="recover", item_yuan=a.benefit)
 
-# %% ../../notebooks/data/demo_bribery.ipynb #2b3e03f1
+# %% ../../notebooks/data/demo_bribery.ipynb #cf9b73db
 L = dict
-def unhandled(a): a.filed = False
-def old(a, days): a.taker_day -= DAY * days
-def said(text): return lambda a: a.fact.update(benefit_desc=text)
-def fact(**to): return lambda a: a.fact.update(to)
-def put(**to): return lambda a: [setattr(a, k, v(a) if callable(v) else v) for k, v in to.items()]
-def all_(*steps): return lambda a: [s(a) for s in steps]
-def lenient(result): return put(steps=lambda a: [dict(disposition_stage="party_discipline", stage_date=a.taker_day - DAY * 30, disposition_result=result)])
-def only(*stages): return put(steps=lambda a: [dict(disposition_stage=s, stage_date=a.taker_day + DAY * n, disposition_result=r) for s, n, r in stages])
-def gain(**to): return lambda a: a.gains[0].update(to)
-def weak(number): return number[:-1] + ("0" if number[-1] != "0" else "1")
-def in_2023(a): a.taker_day = dt.date(2023, 5, 20)
+def unhandled(a):
+    "Nothing was done with the giver."
+    a.filed = False
+def said(text):
+    "The judgment says this of the benefit."
+    return lambda a: a.fact.update(benefit_desc=text)
 
+# %% ../../notebooks/data/demo_bribery.ipynb #80470c22
+def fact(**to):
+    "The fact says otherwise."
+    return lambda a: a.fact.update(to)
+def put(**to):
+    "The affair is otherwise."
+    return lambda a: [setattr(a, k, v(a) if callable(v) else v) for k, v in to.items()]
+def all_(*steps):
+    "One step after the other."
+    return lambda a: [s(a) for s in steps]
+def lenient(result):
+    "The commission dealt with the giver itself, with this result."
+    return put(steps=lambda a: [dict(disposition_stage="party_discipline", stage_date=a.taker_day - DAY * 30, disposition_result=result)])
+def only(*stages):
+    "These steps and no others: stage, days from the taker's judgment, result."
+    return put(steps=lambda a: [dict(disposition_stage=s, stage_date=a.taker_day + DAY * n, disposition_result=r) for s, n, r in stages])
+def gain(**to):
+    "The first gain says otherwise."
+    return lambda a: a.gains[0].update(to)
+def weak(number):
+    "A number with a wrong last character."
+    return number[:-1] + ("0" if number[-1] != "0" else "1")
+def in_2023(a):
+    "The judgments were given late."
+    a.taker_day = dt.date(2023, 5, 20)
+
+# %% ../../notebooks/data/demo_bribery.ipynb #22d5718a
 def other_fact(a, number, to, count=1, place=None, party=None, name=None, yuan=20000.0):
     "Another fact, told in the judgment on another official."
     t, where = a.person(), place or a.place
@@ -157,6 +179,7 @@ def namesake(a):
     who = a.person(name=a.giver.name)
     for n in (1, 2): other_fact(a, n, a.last - DAY * 40 * n, party=f"P:{who.id_no}", yuan=15000.0)
 def name_only(a):
+    "Two other facts tell the giver by name alone."
     for n in (1, 2): other_fact(a, n, a.last - DAY * 40 * n, party="", yuan=15000.0)
 
 SMALL = dict(yuan=20000.0)
@@ -175,24 +198,35 @@ TURNS = [
     ("R04", "lookalike", L(purpose="land", benefit=500000.0), all_(in_2023, gain(gain_executed_yuan=120000.0)), L()), ("R04", "lookalike", L(purpose="loan", benefit=500000.0), all_(gain(gain_executed_yuan=0.0), said("取得贷款后按市场价格付息、正常履行")), L()), ("R04", "undecidable", L(purpose="land", benefit=500000.0), gain(gain_executed_yuan=None), L()),
 ]
 
-# %% ../../notebooks/data/demo_bribery.ipynb #79aaac7f
-def long_ago(month, day=10): return L(last=dt.date(2014, month, day), yuan=60000.0)
+# %% ../../notebooks/data/demo_bribery.ipynb #40bf84cd
+def long_ago(month, day=10):
+    "A bribe of ten years ago."
+    return L(last=dt.date(2014, month, day), yuan=60000.0)
 def named_win(a, text="行贿谋取项目，合同编号HT{n}", **more):
     "A contract of the giver's company that the judgment names."
     a.fact["benefit_desc"] = text.format(n=a.number)
     a.add("public_contracts", **{**dict(contract_no=f"HT{a.number}", supplier_uscc=a.code, contract_yuan=4200000.0, sign_date=a.last + DAY * 20), **more})
 def fined(name="行贿谋取中标", basis="《招标投标法》第五十三条", party=None, at=60, **more):
+    "The giver, or somebody, was fined."
     return lambda a: a.add("administrative_penalties", **{**dict(penalty_no=f"罚{a.number}-{at}", party_seq=1, organ_name=f"{a.place.full}发展和改革委员会", agency_kind="other", party_id=party or a.own_party, party_name=a.name or a.giver.name, violation_name=name, penalty_basis=basis, penalty_kinds="fine", penalty_fine_yuan=30000.0, violation_text="在经营活动中给予财物",
                                                            violation_end_date=a.last, decision_date=a.final + DAY * at), **more})
 def licence(a, n=1, named=True, **more):
+    "Licences were issued after the bribe."
     if named: a.fact["benefit_desc"] = f"为办理资质给予财物，资质证书编号ZZ{a.number}1"
     for i in range(n): a.add("licences", **{**dict(licence_kind="construction", licence_no=f"ZZ{a.number}{i + 1}", licence_version="1", holder_party_id=a.own_party, issue_date=a.last + DAY * (20 + i), valid_to=dt.date(2027, 1, 1), licence_status="valid", organ_name=f"{a.place.full}行政审批局"), **more})
 def grant(a, **more):
+    "A subsidy was paid after the bribe."
     a.fact["benefit_desc"] = a.fact["benefit_desc"] or f"骗取补助，补助编号BZ{a.number}"
     a.add("subsidy_grants", **{**dict(grant_no=f"BZ{a.number}", uscc=a.code, grant_date=a.last + DAY * 40, grant_kind="技术改造补助", grant_yuan=300000.0), **more})
-def on_list(at, removed=None): return lambda a: a.add("credit_listings", party_id=a.own_party, list_kind="medical_bribery", list_date=a.final + DAY * at, remove_date=removed, list_id=f"LB{a.number}", organ_name="省卫生健康委员会")
-def spared(**how): return lambda a: setattr(a, "non", {"non_prosecution_kind": "discretionary", **how})
-def opinion(replied): return lambda a: (a.non.update(opinion_doc_no=f"检意{a.number}"), a.add("supervision_documents", doc_no=f"检意{a.number}", document_kind="reverse_linkage_opinion", issue_date=a.taker_day - DAY * 25, reply_due_date=a.taker_day + DAY * 40, reply_date=a.taker_day + DAY * 20 if replied else None, recipient_name=f"{a.place.full}市场监督管理局"))
+def on_list(at, removed=None):
+    "The company was put on the list."
+    return lambda a: a.add("credit_listings", party_id=a.own_party, list_kind="medical_bribery", list_date=a.final + DAY * at, remove_date=removed, list_id=f"LB{a.number}", organ_name="省卫生健康委员会")
+def spared(**how):
+    "The procuratorate did not prosecute."
+    return lambda a: setattr(a, "non", {"non_prosecution_kind": "discretionary", **how})
+def opinion(replied):
+    "An opinion went to the agency, and was answered or not."
+    return lambda a: (a.non.update(opinion_doc_no=f"检意{a.number}"), a.add("supervision_documents", doc_no=f"检意{a.number}", document_kind="reverse_linkage_opinion", issue_date=a.taker_day - DAY * 25, reply_due_date=a.taker_day + DAY * 40, reply_date=a.taker_day + DAY * 20 if replied else None, recipient_name=f"{a.place.full}市场监督管理局"))
 FIRM = dict(by="firm", purpose="project", benefit=400000.0)
 MED, LIC, SUB = dict(by="firm", purpose="medical", benefit=200000.0), dict(by="firm", purpose="licence"), dict(by="firm", purpose="subsidy", benefit=300000.0)
 

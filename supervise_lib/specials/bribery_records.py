@@ -7,7 +7,7 @@ __all__ = ['STRING', 'INT', 'COUNTY', 'WAITING', 'STATISTICS', 'FOUND', 'NOTHING
            'special', 'with_county', 'first_steps', 'outcomes_of_givers', 'recoveries', 'Waiting', 'Share',
            'found_or_not', 'timeline_of']
 
-# %% ../../notebooks/specials/bribery_records.ipynb #4b38a667
+# %% ../../notebooks/specials/bribery_records.ipynb #b8f3771f
 from dataclasses import dataclass
 import pandas as pd, pyarrow as pa
 from ..data.regions import region as find_region
@@ -16,8 +16,9 @@ from ..model.special import Special
 from ..model.verdicts import BOOL
 from .chapters.bribery_records_benefits import RULES as BENEFITS
 from .chapters.bribery_records_cases import RULES as CASES
-from .chapters.bribery_records_context import DERIVED, KEY, TABLES, bribery_frame
+from .chapters.bribery_records_context import DERIVED, TABLES, bribery_frame
 from .chapters.bribery_records_facts import RULES as FACTS
+from .chapters.bribery_records_frame import KEY
 from .chapters.bribery_records_market import RULES as MARKET
 from .chapters.bribery_records_offices import RULES as OFFICES
 from .chapters.bribery_records_queries import RULES as QUERIES

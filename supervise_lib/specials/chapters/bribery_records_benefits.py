@@ -18,7 +18,7 @@ from ...model.rules import Rule
 from .bribery_records_tiers import DATE, DAYS, FLOAT, GIVING, TENDER_FINES, YUAN, ask, both, cells, column, either, is_final, is_for, is_unit, negate, rows, sure, tender_fines, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #3d1ae0fb
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #0076a11b
 def final_day(f) -> pd.Series:
     "The day on which the fact was established by a final judgment; missing where none is known. 事实经生效裁判确认之日"
     def first(taker, convictions, source, last):
@@ -30,9 +30,11 @@ def days_since_final(f, law) -> list:
     "Days since that day; None where it is not known."
     return [None if d is None else (law.as_of - d).days for d in cells(final_day(f))]
 
-def for_(f, *purposes): return (f.matter_kind == "fact") & column((None if p is None else p in purposes for p in cells(f.purpose_code)), f).where((f.matter_kind == "fact").fillna(True), False)
+def for_(f, *purposes):
+    "A fact with one of these purposes."
+    return (f.matter_kind == "fact") & column((None if p is None else p in purposes for p in cells(f.purpose_code)), f).where((f.matter_kind == "fact").fillna(True), False)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #b8e0c2b0
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #48f696e5
 PROPERTY = ("project", "procurement", "land", "subsidy", "loan", "medical")
 
 def bought_property(f):
@@ -57,6 +59,7 @@ def not_recovered(f, law, choice):
         return both(over, not ordered or sum(g["executed"] for g in mine) < ordered)
     return sure(f, ask(f, kept, "gains", extra=(effect_over(f, law, choice.bribery_gain_exec_months),)))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #ea6ae9e8
 def yuan_kept(f, law):
     "Yuan ordered, else found, and not recovered."
     def left(gains, benefit):
@@ -78,7 +81,7 @@ def third_party(f, law):
     "The gain went to a third party in good faith. 所获利益归善意第三人。"
     return ask(f, lambda text: bool(text and re.search(r"善意(?:取得|第三人)", text)), "benefit_desc")
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #f0cb8e01
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #a37ce0fd
 def won_something(f):
     "A fact in which a project or a purchase was sought."
     return for_(f, "project", "procurement")
@@ -91,6 +94,7 @@ def meant(items) -> dict | None:
 
 WIN_LAW = ("tender_serious", *TENDER_FINES, "procurement_bribe_fine_min_ratio", "procurement_bribe_fine_max_ratio")
 
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #fbbf1ca3
 def win_unpunished(f, law, choice):
     "Months after the judgment no penalty under the tender or procurement law is on record. 判决生效后，行贿中标未见认定无效、未见行政处罚。"
     law.on("tender_serious", f.last_bribe_date)
@@ -137,7 +141,7 @@ def performed(f, law, choice):
         return None if c["signed"] and (law.as_of - c["signed"]).days > choice.contract_open_days else False
     return ask(f, done, "contracts")
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #a2927956
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #095dc287
 def bought_licence(f):
     "A fact in which a licence or qualification was sought."
     return for_(f, "licence")
@@ -154,6 +158,7 @@ def still_valid(f, law, choice):
         return not (x["valid_to"] and x["valid_to"] < law.as_of)
     return sure(f, ask(f, valid, "permits", extra=(days_since_final(f, law),)))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #0dabcacf
 def great_harm(f, law):
     "Revoking it would do great harm to the public. 撤销可能对公共利益造成重大损害。"
     return ask(f, lambda permits: bool((x := meant(permits)) and re.search(r"重大损害|不予撤销", x["reason"] or "")), "permits")
@@ -181,7 +186,7 @@ def only_for_speed(f, law):
     "All conditions were met and the bribe was for speed. 符合申报条件，仅为加快办理。"
     return ask(f, lambda text: bool(text and re.search(r"符合[^，。；]{0,6}条件", text) and re.search(r"加快|尽快|及时", text)), "benefit_desc")
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #d9358119
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #224c7240
 def fisher_greater(a: int, b: int, c: int, d: int) -> float:
     "One-sided p of the table [[a, b], [c, d]]: won and lost here, won and lost elsewhere. 费希尔精确检验（单侧）"
     n, row, col = a + b + c + d, a + b, a + c
@@ -191,6 +196,7 @@ def unit_once(f):
     "The last fact of a unit with the official's unit, about a project or purchase."
     return won_something(f) & f.is_latest_here.where(f.is_latest_here.notna() | (f.matter_kind != "fact").fillna(False), pd.NA) & column((is_unit(p) for p in cells(f.party_id)), f)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #fd41462b
 def ring_around(f, law, choice):
     "Wins far more in the official's lots than elsewhere, and losing bidders there share traces. 在受贿人单位标段中标率显著偏高，且落标单位存在共用痕迹。"
     p_value, least, many = choice.collusion_p_value, choice.collusion_links, choice.shared_by_many
@@ -202,7 +208,7 @@ def ring_around(f, law, choice):
         return None if unread and links >= least else far and links >= least
     return sure(f, ask(f, ring, "bids_in", "wins_in", "bids_out", "wins_out", "unread", "traces"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #8306edc2
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #8d1232b6
 def medical_company(f):
     "An organisation that bribed in medicine, by a fact or a penalty."
     def asked(kind, purpose, medical, void, party):
@@ -215,6 +221,7 @@ def established(f) -> pd.Series:
     "The day of the final judgment, or of the penalty."
     return f.decision_date.where((f.matter_kind == "penalty").fillna(False), final_day(f))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #24a7aea2
 def not_listed(f, law, choice):
     "Weeks after the judgment or penalty the company is on no list of commercial bribery in medicine. 生效裁判或处罚后，未列入医药购销商业贿赂不良记录。"
     gap, day = choice.medical_listing_gap_days, established(f)

@@ -17,7 +17,7 @@ from ...model.rules import Rule
 from .bribery_records_tiers import (DATE, DAYS, DECIDED, FLOAT, TIERS, ask, both, cells, column, crime, either, fine_in_range, is_crime, is_unit, levels_on, milder, negate, rows, sure, tier_of, today)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #b18bd6dd
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #cd086965
 def is_handling(f):
     "The handling of a giver in a case."
     return f.matter_kind == "handling"
@@ -45,12 +45,13 @@ def waiting(f, choice) -> list:
     "Per row what it waits since, and for how many months it may."
     return [waited_since(s, choice.bribery_transferred_months, choice.bribery_filed_months) for s in own_steps(f)]
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #566f4be4
 def due_days(f, choice) -> pd.Series:
     "The last day on which a decision was to be expected."
     w = waiting(f, choice)
     return period_months_civil(column((x and x[0]["date"] for x in w), f, DATE), column((x and float(x[1]) for x in w), f, FLOAT), roll=False)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #408b9492
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #af04a7ce
 def left_lying(f, law, choice):
     "Above the amount that makes the crime, filed on or handed over long ago, and neither prosecuted nor decided not to be. 达到入罪标准，立案或者移送已久，既未起诉也无不起诉决定。"
     def late(steps, due, reached):
@@ -71,6 +72,7 @@ def said_last(f, told) -> pd.Series:
     "Does the result of any step of the case say so?"
     return column((None if s is None else any(told(x["result"] or "") for x in s) for s in own_steps(f)), f)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #d410e403
 def suspended(f, law):
     "The case is suspended, such as for a witness abroad. 案件中止（如重要证人在境外）。"
     return said_last(f, _SUSPENDED)
@@ -83,7 +85,7 @@ def extended(f, law):
     "An extension or supplementary investigation is recorded. 已批准延长期限或者退回补充调查。"
     return said_last(f, _EXTENDED)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #19be90f8
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #a6088a94
 def not_prosecuted(f) -> list:
     "The step of the discretionary non-prosecution; False where there is none, None where its kind is not recorded."
     def of(steps):
@@ -98,6 +100,7 @@ def spared(f):
     of = lambda kind, step: None if kind is None else False if kind != "handling" or step is False else None if step is None else True
     return column((of(k, s) for k, s in zip(cells(f.matter_kind), not_prosecuted(f), strict=True)), f)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #202c2545
 def reply_due(f, choice) -> pd.Series:
     "The day by which the agency was to answer: as recorded, else by the months from the opinion."
     def issued(step, opinions): return next((o for o in opinions or [] if step and o["no"] == step["opinion"]), None)
@@ -106,6 +109,7 @@ def reply_due(f, choice) -> pd.Series:
     months = period_months_civil(column((o and o["issued"] for o in told), f, DATE), choice.opinion_reply_months, roll=False)
     return own.where(own.notna(), months)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #354b60b8
 def not_followed(f, law, choice):
     "No opinion within the days allowed, or an opinion that led to neither an answer nor a penalty. 酌定不起诉后未按期提出检察意见，或者检察意见未获回复且未见行政处罚。"
     gap = choice.bribery_opinion_gap_days
@@ -133,7 +137,7 @@ def punished_before(f, law):
         return either(*(None if p["name"] is None else bool(_BRIBERY(p["name"])) for p in mine))
     return column((before(s, p) for s, (p,) in zip(not_prosecuted(f), rows(f, "penalties"), strict=True)), f)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #f2f174a3
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #479d19dc
 def sentenced_person(f, law):
     "The sentence of a person for giving bribes, under the interpretation of 2016."
     inforce = cells(law.on("bribe_serious_yuan", f.announce_date))
@@ -152,6 +156,7 @@ def case_facts(given, case_no, proc_case_no) -> list:
     mine = [g for g in given or [] if (g["source"] and g["source"] == case_no) or (g["case"] and g["case"] == proc_case_no)]
     return list({(g["taker"], g["to"], g["yuan"]): g for g in mine if crime(g["charge"]) in ("行贿", None)}.values())
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #56d3b155
 def own_penalty(f) -> list:
     "Per row kind, months and fine for the crime: of the judgment where it is the only one, else of the charge; None where not known."
     def of(charges, kind, years, months, fine):
@@ -162,7 +167,7 @@ def own_penalty(f) -> list:
         return {"kind": kind, "months": None if years is None else 12 * years + (months or 0), "fine": fine, "open": years is not None and months is None}
     return [of(*x) for x in rows(f, "charges", "principal_penalty", "term_years", "term_months", "fine_yuan")]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #e801fdc9
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #7a15095d
 MITIGATING = {"surrender", "merit", "major_merit", "confession", "accessory", "coerced", "attempt", "preparation", "discontinuation", "minor", "age_75", "disabled", "mental"}
 
 def sentence_tiers(f, law) -> list:
@@ -174,6 +179,7 @@ def sentence_tiers(f, law) -> list:
         return tier_of(sum(g["yuan"] for g in mine), told, level[0])
     return [of(*x, level) for x, level in zip(rows(f, "given", "case_no", "proc_case_no"), levels_on(law, f.announce_date), strict=True)]
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #14ed2cc0
 def least_months(f, law) -> list:
     "Lowest term of the tier in months, the milder of the act and the judgment; 0 for the first tier."
     acts = column((max([g["to"] for g in case_facts(*x) if g["to"]], default=None) for x in rows(f, "given", "case_no", "proc_case_no")), f, DATE)
@@ -191,7 +197,7 @@ def below(penalty, least, accepted) -> bool | None:
 
 MOST_MONTHS = 11    # that may be meant where only years were delivered
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #0b2d2631
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #784a0ae1
 RECOVERY = ("recover", "restitute", "return_victim", "confiscate_property", "forfeit_tool")
 
 def grounds(f, law, choice) -> list:
@@ -215,6 +221,7 @@ def out_of_range(f, law, choice):
     "Term, suspension, fine or recovery do not fit the tier of the bribes. 主刑、缓刑、罚金或者追缴与行贿情节档次不符。"
     return sure(f, column((either(*g) for g in grounds(f, law, choice)), f))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #1df95ef6
 def protest_last_day(f, law):
     "Last day for a protest: ten days from the day on which the procuratorate received the judgment."
     return period_days_criminal(f.proc_service_date, law.on("protest_days_judgment", f.proc_service_date))

@@ -124,7 +124,7 @@ def bid_context(t):
         return c.select(**{column: c.party_id.substr(2), name: c.convictions})
     return clause, order, of("legal_rep_id_no", "rep_convictions"), of("project_manager_id_no", "manager_convictions")
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #3eee157b
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #6127e869
 STAFF = ("legal_rep", "director", "manager", "supervisor")
 
 def barred(t):
@@ -134,6 +134,7 @@ def barred(t):
     x = t.everywhere.credit_listings.filter(_.party_id.startswith("O:") & (_.list_kind == "tender_ban")).select("party_id", since=_.list_date)
     return c.union(x).group_by("party_id").agg(since=_.since.min()).select("since", a=_.party_id.substr(2))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #3e653079
 def links(t):
     "Pairs of a barred company and a bidder, with what they share: one row per kind of link, with a count."
     a, e = barred(t), t.everywhere
@@ -213,7 +214,7 @@ def of_queries(t):
     day = q.semi_join(t.bribery_query_log, "user_id").mutate(matter_date=_.query_time.date()).group_by("user_id", "matter_date").agg(subjects_that_day=_.subject_hash.nunique())
     yield "user_id matter_date", day
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #7b3c3826
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #2bee9600
 BY_PARTY = ("given", "dispositions", "convictions", "penalties", "listings", "opinions")
 BY_FACT, BY_BID, BY_SENTENCE = ("gains", "contracts", "permits", "grants", "traces"), ("rep_convictions", "manager_convictions", "egos"), ("charges", "items")
 
@@ -235,6 +236,7 @@ def bribery_frame(t):
         f = attach(f, part, [(c, c) for c in on.split()])
     return _told(f.drop("about"))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #94937645
 def of_parties(t, f):
     "What is on record of each party, by number; and of each name what stands under it without one."
     k = f.filter(_.about.notnull()).group_by("about").agg(party_id=_.party_id.max(), told=_.giver_name.max())
@@ -251,6 +253,7 @@ def of_facts(t):
     k = together(together(k, (died,), ["party_id"]), ring(t), ["party_id", "taker_unit"])
     return k.drop("party_id", "taker_unit")
 
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #36860112
 def of_bids(t):
     "What surrounds each bid."
     clause, order, rep, manager = bid_context(t)
@@ -264,6 +267,7 @@ def of_judgments(t):
     k = t.criminal_judgments.select("case_no", party_id=person(_.person_id_no))
     return attach(together(k, of_sentence(t), ["case_no", "party_id"]), served(t), [("case_no", "case_no")])
 
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #ab927af1
 def _told(f):
     "Lists that are empty for a known number, and what absence means."
     kind, known = f.matter_kind, strong(f.party_id)

@@ -19,7 +19,7 @@ from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, I
                                                                    rows, sure, today)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #5e9eac17
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #cc077e1f
 COURT = re.compile(r"刑")
 
 def is_fact(f):
@@ -43,11 +43,12 @@ def not_dealt_with(f, law, choice):
         return both(is_crime, negate(covered(steps, HANDLED, case, taker, last, given)))
     return sure(f, ask(f, open_, "taker_final", "dispositions", "proc_case_no", "taker_id_no", "last_bribe_date", "given", extra=(crimes_of(f, levels_on(law, f.taker_final)),)))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #e87f86a1
 def days_undealt(f, law, choice):
     "Days since the judgment on the taker became final, beyond those allowed."
     return days_between(f.taker_final, today(f, law)).astype(FLOAT) - choice.bribery_disposition_gap_days
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #d40e5dc3
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #33dc9b82
 LENIENT = re.compile(r"从宽|从轻|不予追究|不再追究|免予|不移送|书面告知")
 
 def lenient_in_writing(f, law):
@@ -62,6 +63,7 @@ def giver_dead(f, law):
     "The giver has died. 行贿人已死亡。"
     return f.died.notna().astype(BOOL)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #e89dcfc4
 def extorted(f, law):
     "The bribe was extorted and brought no improper benefit. 被勒索给予财物且未获得不正当利益。"
     return ask(f, lambda text: bool(text and re.search(r"勒索|索要|索取", text) and re.search(r"未(?:获得|取得|谋取)[^，。；]{0,6}不正当利益|没有获得不正当利益", text)), "benefit_desc")
@@ -76,7 +78,7 @@ def limitation_over(f, law):
     done = f.taker_final.where(f.taker_final.notna(), today(f, law))
     return (exact < done).where(exact.notna(), (earliest < done).where(earliest >= done, pd.NA))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #a273e364
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #9539bbab
 def clock(f, law, least=False):
     "Per fact the last day on which it can be prosecuted, and its tier; `least`: the earliest day possible where circumstances are not recorded."
     tiers = grades(f, levels_on(law, today(f, law)), least)
@@ -91,8 +93,11 @@ def clock(f, law, least=False):
 
 RESTARTS = 20    # rounds, a bound on a loop
 
-def rows_of(f, name): return (x for x, in rows(f, name))
+def rows_of(f, name):
+    "One column, cell by cell."
+    return (x for x, in rows(f, name))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #7e7d086b
 def running_out(f, law, choice):
     "An undecided fact can be prosecuted only for a short time. 尚未处理的行贿事实追诉时效即将届满。"
     (limit, tiers), soon = clock(f, law), choice.bribery_limitation_warning_days
@@ -115,6 +120,7 @@ def limitation_severity(f, law, choice):
     "S4 in the last days, else S3."
     return column((4 if x else 3 for x in known_absent(days_left(f, law) <= choice.limitation_urgent_days)), f, INT)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #a2fb4f79
 def filed_in_time(f, law):
     "A case was filed on the giver before the end of the limitation. 时效届满前已对行贿人立案。"
     def filed(steps, case, taker, last, given, day): return covered([s for s in steps or [] if s["date"] is None or day is None or s["date"] <= day], ("filed", "detained", "transferred"), case, taker, last, given)
@@ -146,7 +152,7 @@ def reaches(found, choice) -> bool:
     times = sum(g["count"] or 1 for g in found)
     return len(takers) >= choice.multi_takers or len(cases) >= choice.multi_cases or times >= choice.multi_times
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #ce06732a
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #ab8b994c
 def single(facts) -> list:
     "Each fact once."
     return list({(g["taker"], g["to"], g["yuan"]): g for g in facts}.values())
@@ -165,6 +171,7 @@ def repeated(f, law, choice):
         return None if names and reaches(single([*found, *names]), choice) else False
     return sure(f, ask(f, lambda names, found: many(found, names), "namesakes", extra=(open_facts(f, law, choice),)))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #ac5e09a8
 def hub_severity(f, law, choice):
     "S4 where many officials or several counties are concerned, or where the sum reaches a higher tier than each; else S3."
     levels = levels_on(law, today(f, law))
@@ -187,6 +194,7 @@ def sum_undecided(f, law, choice):
     "The sum of the undecided facts in yuan."
     return column((None if x is None else float(sum(g["yuan"] or 0 for g in x)) for x in open_facts(f, law, choice)), f, FLOAT)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #4216d747
 def tried_for_all(f, law):
     "The giver is being prosecuted for these facts. 上述事实已一并移送审查起诉。"
     def together(given, steps): return None if given is None or steps is None else bool(given) and all(covered(steps, ("transferred",), g["case"], g["taker"], g["to"], given) for g in given)

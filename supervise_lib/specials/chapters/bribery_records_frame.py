@@ -12,7 +12,7 @@ __all__ = ['KEY', 'CODE', 'OWN', 'BRIBE', 'MEDICINE', 'matter', 'strong', 'perso
 import ibis
 from ibis import _
 
-# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #dea86137
+# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #9d155076
 KEY = ("matter_id",)
 CODE = r"^O:[0-9A-HJ-NPQRTUWXY]{18}$"
 OWN = {"matter_id": "string", "matter_kind": "string", "matter_date": "date", "region_code": "string", "party_id": "string",
@@ -34,8 +34,13 @@ def strong(party):
     "Is the party known by a number: a resident number that passed its check, or a code in the form of a credit code?"
     return (party.startswith("P:P") | party.re_search(CODE)).fill_null(False)
 
-def person(number): return "P:" + number
-def company(code): return "O:" + code
+def person(number):
+    "The party of a person's number."
+    return "P:" + number
+
+def company(code):
+    "The party of a credit code."
+    return "O:" + code
 
 # %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #93b390e6
 def facts(t):

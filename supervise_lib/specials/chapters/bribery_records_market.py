@@ -84,7 +84,7 @@ def counts_from_act(f, law):
         return all(g["to"] is not None and anniversary(g["to"], int(n)) < day for g in given)
     return ask(f, earlier, "bribery_clause", "bid_opening_date", "given", extra=(standard,))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #e3c0ba4b
+# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #0ca1c650
 def bidder_once(f):
     "The last bid of a bidder in the region."
     return (f.matter_kind == "bid") & f.is_last_bid.where(f.is_last_bid.notna() | (f.matter_kind != "bid").fillna(False), pd.NA)
@@ -105,6 +105,7 @@ def most_shared(f, law, choice):
     "Links with the company most alike, beyond those needed."
     return column((None if egos is None or day is None else float(max((shared(e, day, choice) for e in egos), default=0) - choice.alter_ego_link_score) for egos, day in rows(f, "egos", "bid_opening_date")), f, FLOAT)
 
+# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #6cba8b94
 def business_sold(f, law, choice):
     "Only address, telephone and staff are shared, as after the sale of a business to somebody else. 仅地址、电话、人员相同，符合业务转让给无关第三人的情形。"
     least = choice.alter_ego_link_score

@@ -56,7 +56,7 @@ def barred_on(c, day, years, probation_years, articles) -> bool | None:
     last, exact = end
     return both(listed, last >= day and (c["effective"] is None or c["effective"] <= day) if exact else True if last >= day else None)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #b75e234c
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #73aab87b
 def disqualified_officer(f, law, choice):
     "Holds an office although the restriction after a conviction is not over. 因贪污、贿赂、侵占、挪用财产或者破坏市场经济秩序被判处刑罚，限制期未满仍任职。"
     now, articles = today(f, law), spans(choice)
@@ -69,6 +69,7 @@ def disqualified_officer(f, law, choice):
         return both(holds, None if found is False and names else found)
     return sure(f, column((barred(*x) for x in zip(cells(f.role_kind), cells(active(f, law)), *zip(*rows(f, "convictions", "namesakes"), strict=True), officer, legal, probation, strict=True)), f) if len(f) else column([], f))
 
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #bc687ae7
 def days_barred(f, law, choice):
     "Days until the last known restriction ends."
     now, articles = today(f, law), spans(choice)

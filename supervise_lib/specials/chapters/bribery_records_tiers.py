@@ -123,12 +123,13 @@ def tier_of(yuan, circumstances, levels) -> int | None:
     without, with_ = tier(yuan, (), 0, levels), tier(yuan, ("judicial",), 0, levels)
     return without if without == with_ else None
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #945cd36e
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #50ad5dfd
 def levels_on(law, dates) -> list:
     "Per row the amounts of the tiers in force on a day, and those of the other crimes."
     told = [cells(law.on(n, dates)) for n in TIERS]
     return [(x[:len(LEVELS)], dict(zip(FILING, x[len(LEVELS):], strict=True))) for x in zip(*told, strict=True)]
 
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #3af7b3b3
 def grade(yuan, circumstances, charge, unit, levels) -> int | None:
     "Tier of one bribe of any of the crimes; for units and the other crimes 0 or at least 1. 任一行贿类罪名的档次"
     first, other = levels
@@ -152,6 +153,7 @@ def is_crime(yuan, circumstances, charge, unit, levels) -> bool | None:
     least, most = grade(yuan, "", charge, unit, levels), grade(yuan, "judicial", charge, unit, levels)
     return True if least else False if most == 0 else None
 
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #e474b900
 def crimes_of(f, levels) -> list:
     "Is each fact of the frame a crime by its amount?"
     return [is_crime(y, c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
