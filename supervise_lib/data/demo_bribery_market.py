@@ -8,9 +8,9 @@ __all__ = ['CLAUSE', 'NAMELESS', 'MARKET', 'FROM_ACT', 'PROJECT', 'Y21', 'Y15', 
            'acquitted', 'same_name', 'bids', 'clean_firm', 'convict', 'phone', 'successor', 'ring', 'settled',
            'convicted', 'sits', 'seat', 'twin', 'bare', 'medical_penalty', 'looked_up', 'many_subjects', 'tell']
 
-# %% ../../notebooks/data/demo_bribery_market.ipynb #94f40dc5
+# %% ../../notebooks/data/demo_bribery_market.ipynb #b0fdf1d8
 import datetime as dt
-from .demo_bribery import Affair, L, Tale, all_, company_code, judged, put, settle, unhandled, weak, write_affair
+from .demo_bribery import Affair, Few, L, Tale, all_, company_code, judged, put, settle, unhandled, weak, write_affair
 from .demo_cases import DAY
 from .demo_world import Dice
 
@@ -258,10 +258,10 @@ MARKET += [
 SPECIAL, KEY = "bribery_records", ("matter_id",)    # as in the chapter before
 EACH, DAYS_OF_MARKET = 8, 240    # tales of each turn, and days of the market, at scale 1
 
-# %% ../../notebooks/data/demo_bribery_market.ipynb #218b39bc
+# %% ../../notebooks/data/demo_bribery_market.ipynb #6971acbd
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of the market, offices and queries, and the truth. 市场、任职与查询数据及真值"
-    out, truth, number = {}, [], 50000
+    out, truth, number, world = {}, [], 50000, Few(world, scale)
     for i in range(round(DAYS_OF_MARKET * scale)):
         number += 1
         settle(market_day(world, Dice(world.seed, 23, i), number), out, truth)
