@@ -214,7 +214,7 @@ def of_queries(t):
     day = q.semi_join(t.bribery_query_log, "user_id").mutate(matter_date=_.query_time.date()).group_by("user_id", "matter_date").agg(subjects_that_day=_.subject_hash.nunique())
     yield "user_id matter_date", day
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #2bee9600
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #e0d215ab
 BY_PARTY = ("given", "dispositions", "convictions", "penalties", "listings", "opinions")
 BY_FACT, BY_BID, BY_SENTENCE = ("gains", "contracts", "permits", "grants", "traces"), ("rep_convictions", "manager_convictions", "egos"), ("charges", "items")
 
@@ -230,16 +230,18 @@ def together(keys, parts, on):
 
 def bribery_frame(t):
     "One row per matter in which a record of bribery must have had a consequence. 行贿档案研判表"
-    f = ibis.union(facts(t), handlings(t), sentences(t), purchases(t), bids(t), offices(t), seats(t), penalties(t), queries(t))
-    f = f.mutate(party_id=f.party_id, about=ibis.coalesce(f.party_id, f.giver_name))
-    for part, on in ((of_parties(t, f), "about"), (of_facts(t), "fact_id"), (of_bids(t), "lot_no party_id"), (of_judgments(t), "case_no party_id"), (firms_of_offices(t), "uscc"), *((p, on) for on, p in of_queries(t))):
+    kinds = [kind(t) for kind in (facts, handlings, sentences, purchases, bids, offices, seats, penalties, queries)]
+    f = ibis.union(*kinds)
+    f = f.mutate(about=ibis.coalesce(f.party_id, f.giver_name))
+    who = ibis.union(*(k.select("party_id", "giver_name", about=ibis.coalesce(k.party_id, k.giver_name)) for k in kinds), distinct=True)
+    for part, on in ((of_parties(t, who), "about"), (of_facts(t), "fact_id"), (of_bids(t), "lot_no party_id"), (of_judgments(t), "case_no party_id"), (firms_of_offices(t), "uscc"), *((p, on) for on, p in of_queries(t))):
         f = attach(f, part, [(c, c) for c in on.split()])
     return _told(f.drop("about"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #94937645
-def of_parties(t, f):
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #e12e1107
+def of_parties(t, who):
     "What is on record of each party, by number; and of each name what stands under it without one."
-    k = f.filter(_.about.notnull()).group_by("about").agg(party_id=_.party_id.max(), told=_.giver_name.max())
+    k = who.filter(_.about.notnull()).group_by("about").agg(party_id=_.party_id.max(), told=_.giver_name.max())
     parties = k.filter(strong(_.party_id)).select("party_id")
     k = together(k, (facts_of(t, parties), steps_of(t, parties), convictions(t, parties), punished(t, parties), listings(t, parties), opinions(t, parties), *names(t, parties)), ["party_id"])
     k = k.mutate(party_name=ibis.coalesce(k.party_name, k.told, k.told_name)).drop("told", "told_name", "party_id")
