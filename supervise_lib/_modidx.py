@@ -2579,6 +2579,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                    'supervise_lib/specials/bribery_records.py'),
                                                         'supervise_lib.specials.bribery_records.first_steps': ( 'specials/bribery_records.html#first_steps',
                                                                                                                 'supervise_lib/specials/bribery_records.py'),
+                                                        'supervise_lib.specials.bribery_records.folded': ( 'specials/bribery_records.html#folded',
+                                                                                                           'supervise_lib/specials/bribery_records.py'),
                                                         'supervise_lib.specials.bribery_records.found_or_not': ( 'specials/bribery_records.html#found_or_not',
                                                                                                                  'supervise_lib/specials/bribery_records.py'),
                                                         'supervise_lib.specials.bribery_records.outcomes_of_givers': ( 'specials/bribery_records.html#outcomes_of_givers',

@@ -236,14 +236,14 @@ def looked_up(*asked, decided=None, told=0):
             if i == told: t.matter("query", ident)
     return go
 
-# %% ../../notebooks/data/demo_bribery_market.ipynb #b513db08
+# %% ../../notebooks/data/demo_bribery_market.ipynb #a53f0483
 def many_subjects(n):
     "One user asks about many people on one day."
     def go(t):
         for i in range(n):
             looked_up(("u1", 9.5, 0, "none", "A"), told=9)(t)
             t.rows[-1][1].update(query_id=f"CX{t.number}-{i}", subject_hash=f"{t.number}x{i}".rjust(32, "c"), query_time=f"2023-06-05 {9 + i // 12:02d}:{i % 12 * 5:02d}")
-        t.matter("query", f"CX{t.number}-0")
+        t.matter("query", f"CX{t.number}-{n - 1}")
     return go
 
 # %% ../../notebooks/data/demo_bribery_market.ipynb #fef04431

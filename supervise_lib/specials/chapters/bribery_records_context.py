@@ -203,7 +203,7 @@ def opinions(t, parties):
     s = d.join(t.everywhere.supervision_documents, "doc_no").select("party_id", "doc_no", "issue_date", "reply_due_date", "reply_date")
     return listed(s, "party_id", "opinions", {"no": "doc_no", "issued": "issue_date", "due": "reply_due_date", "replied": "reply_date"}, ("issue_date", "doc_no"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #45ef4f29
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #9a72b716
 def of_queries(t):
     "Per subject all queries anywhere; per user and day the subjects asked about; per case whether it is known and decided."
     q = t.everywhere.bribery_query_log
@@ -213,6 +213,9 @@ def of_queries(t):
     yield "proc_case_no", c
     day = q.semi_join(t.bribery_query_log, "user_id").mutate(matter_date=_.query_time.date()).group_by("user_id", "matter_date").agg(subjects_that_day=_.subject_hash.nunique())
     yield "user_id matter_date", day
+    own = t.bribery_query_log
+    last = ibis.row_number().over(ibis.window(group_by=[own.user_id, own.query_time.date()], order_by=[ibis.desc(own.query_time), own.query_id])) == 0
+    yield "matter_id", own.select(matter_id="query:" + own.query_id, is_last_that_day=last)
 
 # %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #e0d215ab
 BY_PARTY = ("given", "dispositions", "convictions", "penalties", "listings", "opinions")
@@ -313,7 +316,7 @@ LISTS = {
     "items": _d("property items of the judgment", "财产判项", _s(kind=_text, yuan=_float), "judgment_property_items.property_item_kind", "judgment_property_items.item_yuan"),
     "asked": _d("all queries about the subject", "同一对象的全部查询", _s(query=_text, user=_text, case=_text, time=_time, result=_text), "bribery_query_log.query_time", "bribery_query_log.query_result_kind")}
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #8eb38793
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #77408594
 DERIVED = LISTS | {
     "matter_id": _d("matter", "事项编号", _text, "bribery_facts.fact_id"), "matter_kind": _d("kind of matter", "事项种类", _text, "bribery_facts.fact_id"), "matter_date": _d("day of the matter", "事项日期", _date, "bribery_facts.last_bribe_date"),
     "party_id": _d("person or organisation asked about", "被核查主体标识", _text, "bribery_facts.giver_party_id"), "party_name": _d("its name", "主体名称", _text, "bribery_facts.giver_name", "persons.person_name", "companies.company_name"),
@@ -324,7 +327,7 @@ DERIVED = LISTS | {
     "wins_out": _d("of those won", "其中中标数", _int, "tender_bids.is_winner"), "unread": _d("bids without a result", "结果未载的投标数", _int, "tender_bids.is_winner"), "is_last_bid": _d("the bidder's last bid in this region", "该投标人在本地区的最近一次投标", _bool, "tender_projects.bid_opening_date"),
     "has_medical_words": _d("speaks of medicine", "涉及医药", _bool, "administrative_penalties.violation_text"), "is_void": _d("penalty void", "处罚作废", _bool, "administrative_penalties.is_void"),
     "is_case_known": _d("case in the register", "案件已登记", _bool, "procuratorate_cases.proc_case_no"), "is_case_open": _d("case not yet decided", "案件尚未办结", _bool, "procuratorate_cases.decision_date"), "case_decided": _d("case decided on", "案件办结日", _date, "procuratorate_cases.decision_date"),
-    "subjects_that_day": _d("subjects the user asked about that day", "该用户当日查询对象数", _int, "bribery_query_log.subject_hash")}
+    "is_last_that_day": _d("the user's last query of the day", "该用户当日最后一次查询", _bool, "bribery_query_log.query_time"), "subjects_that_day": _d("subjects the user asked about that day", "该用户当日查询对象数", _int, "bribery_query_log.subject_hash")}
 TABLES = ("bribery_facts", "bribery_dispositions", "bribery_gains", "bribery_query_log", "criminal_judgments", "criminal_court_cases", "judgment_charges", "judgment_circumstances", "judgment_property_items", "legal_documents", "procuratorate_cases",
           "government_purchases", "tender_projects", "tender_bids", "public_contracts", "credit_listings", "administrative_penalties", "supervision_documents", "company_roles", "companies", "company_contacts", "social_insurance_records",
           "licences", "subsidy_grants", "expert_pools", "persons", "deaths")

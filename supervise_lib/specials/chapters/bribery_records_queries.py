@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['DAY', 'RULES', 'answered', 'confirmed_alone', 'is_query', 'together', 'at_night', 'unusual', 'audit_sample']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #65cf4962
+# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #2c01d743
 import pandas as pd
 from ...model.rules import Rule
-from .bribery_records_tiers import ask, either
+from .bribery_records_tiers import ask, both, either
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #ef559cb9
@@ -25,7 +25,7 @@ def confirmed_alone(f, law):
         return not any(q["user"] and q["user"] != user and q["case"] == case and q["result"] == "confirmed" for q in asked)
     return ask(f, alone, "user_id", "proc_case_no", "query_purpose", "query_result_kind", "asked")
 
-# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #bbfa6ca5
+# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #33c5a362
 def is_query(f):
     "A query of the records."
     return f.matter_kind == "query"
@@ -46,11 +46,11 @@ def at_night(time, choice) -> bool | None:
 def unusual(f, law, choice):
     "Too many subjects in a day, no open case, one subject asked about by several users, or a query at night. 单日查询对象过多、无在办案件、多人集中查询同一对象，或者夜间查询。"
     most, users, days = choice.query_subjects_per_day, choice.query_same_subject_users, choice.query_same_subject_days
-    def odd(user, purpose, time, case, known, open_, decided, subjects, asked):
+    def odd(user, purpose, time, case, known, open_, decided, subjects, last, asked):
         if None in (user, purpose, time, asked): return None
         closed = None if not known else False if open_ else None if decided is None else time.date() > decided
-        return either(None if subjects is None else subjects > most, True if case is None else closed, together(asked, time, days) >= users, at_night(time, choice))
-    return ask(f, odd, "user_id", "query_purpose", "query_time", "proc_case_no", "is_case_known", "is_case_open", "case_decided", "subjects_that_day", "asked")
+        return either(None if subjects is None else both(subjects > most, last), True if case is None else closed, together(asked, time, days) >= users, at_night(time, choice))
+    return ask(f, odd, "user_id", "query_purpose", "query_time", "proc_case_no", "is_case_known", "is_case_open", "case_decided", "subjects_that_day", "is_last_that_day", "asked")
 
 # %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #17d37db7
 def audit_sample(queries: pd.DataFrame, share: float) -> pd.DataFrame:
@@ -59,8 +59,8 @@ def audit_sample(queries: pd.DataFrame, share: float) -> pd.DataFrame:
     order = queries["matter_id"].map(lambda x: hashlib.sha256(str(x).encode()).hexdigest())
     return queries.loc[order.sort_values(kind="stable").index[:-(-len(queries) * round(share * 1000) // 1000)]]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #eae38962
+# %% ../../../notebooks/specials/chapters/bribery_records_queries.ipynb #b475791f
 RULES = (
     Rule(confirmed_alone, id="BRIBERY_R19", title=Text("Query hit must be confirmed", "查询命中核验"), severity=3, needs=("user_id", "query_purpose", "query_result_kind", "asked"), applies=answered, shows=("proc_case_no", "query_time"), ceiling=.8, instrument="suggestion_improvement"),
-    Rule(unusual, id="BRIBERY_R20", title=Text("Query anomaly", "异常查询"), severity=3, needs=("user_id", "query_purpose", "query_time", "asked", "subjects_that_day"), applies=is_query, shows=("proc_case_no", "query_result_kind", "case_decided"),
+    Rule(unusual, id="BRIBERY_R20", title=Text("Query anomaly", "异常查询"), severity=3, needs=("user_id", "query_purpose", "query_time", "asked", "subjects_that_day", "is_last_that_day"), applies=is_query, shows=("proc_case_no", "query_result_kind", "case_decided"),
          choices=("query_subjects_per_day", "query_same_subject_users", "query_same_subject_days", "query_from_hour", "query_to_hour"), instrument="suggestion_improvement"))
