@@ -9,12 +9,12 @@ __all__ = ['MITIGATING', 'MOST_MONTHS', 'RECOVERY', 'RULES', 'is_handling', 'own
            'sentenced_person', 'case_facts', 'own_penalty', 'sentence_tiers', 'least_months', 'below', 'grounds',
            'out_of_range', 'protest_last_day', 'months_short']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #96aa90cc
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #1c40a7b9
 import re
 import pandas as pd
 from ...law.calendar import days_between, period_days_criminal, period_months_civil
 from ...model.rules import Rule
-from .bribery_records_tiers import (DATE, DAYS, DECIDED, FLOAT, TIERS, ask, both, cells, column, crime, either, fine_in_range, is_crime, is_unit, levels_on, milder, negate, rows, sure, tier_of, today)
+from .bribery_records_tiers import (DATE, DAYS, DECIDED, FLOAT, TIERS, ask, both, cells, column, crime, either, fine_in_range, is_crime, is_unit, levels_of_given, milder, negate, rows, sure, tier_of, today)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #cd086965
@@ -51,14 +51,14 @@ def due_days(f, choice) -> pd.Series:
     w = waiting(f, choice)
     return period_months_civil(column((x and x[0]["date"] for x in w), f, DATE), column((x and float(x[1]) for x in w), f, FLOAT), roll=False)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #af04a7ce
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #dd3e7695
 def left_lying(f, law, choice):
     "Above the amount that makes the crime, filed on or handed over long ago, and neither prosecuted nor decided not to be. 达到入罪标准，立案或者移送已久，既未起诉也无不起诉决定。"
     def late(steps, due, reached):
         if steps is None: return None
         if due is None or law.as_of <= due: return False
         return reached
-    return sure(f, column((late(*x) for x in zip(own_steps(f), cells(due_days(f, choice)), case_is_crime(f, levels_on(law, today(f, law))), strict=True)), f))
+    return sure(f, column((late(*x) for x in zip(own_steps(f), cells(due_days(f, choice)), case_is_crime(f, levels_of_given(f, law, today(f, law), "handling")), strict=True)), f))
 
 def days_waited(f, law, choice):
     "Days beyond the day on which a decision was to be expected."
@@ -167,7 +167,7 @@ def own_penalty(f) -> list:
         return {"kind": kind, "months": None if years is None else 12 * years + (months or 0), "fine": fine, "open": years is not None and months is None}
     return [of(*x) for x in rows(f, "charges", "principal_penalty", "term_years", "term_months", "fine_yuan")]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #7a15095d
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #c0f01f93
 MITIGATING = {"surrender", "merit", "major_merit", "confession", "accessory", "coerced", "attempt", "preparation", "discontinuation", "minor", "age_75", "disabled", "mental"}
 
 def sentence_tiers(f, law) -> list:
@@ -177,7 +177,7 @@ def sentence_tiers(f, law) -> list:
         if not mine or any(g["yuan"] is None for g in mine): return None
         told = None if any(g["circumstances"] is None for g in mine) else ";".join(g["circumstances"] for g in mine)
         return tier_of(sum(g["yuan"] for g in mine), told, level[0])
-    return [of(*x, level) for x, level in zip(rows(f, "given", "case_no", "proc_case_no"), levels_on(law, f.announce_date), strict=True)]
+    return [of(*x, level) for x, level in zip(rows(f, "given", "case_no", "proc_case_no"), levels_of_given(f, law, f.announce_date, "sentence"), strict=True)]
 
 # %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #14ed2cc0
 def least_months(f, law) -> list:

@@ -9,17 +9,17 @@ __all__ = ['COURT', 'LENIENT', 'RESTARTS', 'TO_COMMISSION', 'RULES', 'is_fact', 
            'undecided', 'reaches', 'single', 'open_facts', 'repeated', 'hub_severity', 'lifted', 'sum_undecided',
            'tried_for_all']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #6e2567be
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #338d0fa0
 import re
 import pandas as pd
 from ...law.calendar import anniversary, days_between
 from ...model.rules import Rule
 from ...model.verdicts import known_absent
-from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, INT, LIMITATION, TIERS, YUAN, ask, both, cells, column, covered, crime, crimes_of, either, grade, grades, is_unit, levels_on, limit_days, negate,
+from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, INT, LIMITATION, TIERS, YUAN, ask, both, cells, column, covered, crime, crimes_of, either, grade, grades, is_unit, levels_of_facts, levels_of_given, limit_days, negate,
                                                                    rows, sure, today)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #cc077e1f
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #6b079ae5
 COURT = re.compile(r"刑")
 
 def is_fact(f):
@@ -41,7 +41,7 @@ def not_dealt_with(f, law, choice):
     def open_(final, steps, case, taker, last, given, is_crime):
         if final is None or (law.as_of - final).days <= gap: return None if final is None else False
         return both(is_crime, negate(covered(steps, HANDLED, case, taker, last, given)))
-    return sure(f, ask(f, open_, "taker_final", "dispositions", "proc_case_no", "taker_id_no", "last_bribe_date", "given", extra=(crimes_of(f, levels_on(law, f.taker_final)),)))
+    return sure(f, ask(f, open_, "taker_final", "dispositions", "proc_case_no", "taker_id_no", "last_bribe_date", "given", extra=(crimes_of(f, levels_of_facts(f, law, f.taker_final)),)))
 
 # %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #e87f86a1
 def days_undealt(f, law, choice):
@@ -78,10 +78,10 @@ def limitation_over(f, law):
     done = f.taker_final.where(f.taker_final.notna(), today(f, law))
     return (exact < done).where(exact.notna(), (earliest < done).where(earliest >= done, pd.NA))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #9539bbab
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #06b2b7e4
 def clock(f, law, least=False):
     "Per fact the last day on which it can be prosecuted, and its tier; `least`: the earliest day possible where circumstances are not recorded."
-    tiers = grades(f, levels_on(law, today(f, law)), least)
+    tiers = grades(f, levels_of_facts(f, law, today(f, law)), least)
     named = [crime(x) for x in cells(f.charge_code)]
     end = column(cells(f.last_bribe_date), f, DATE)
     limit = limit_days(law, end, tiers, named)
@@ -171,10 +171,10 @@ def repeated(f, law, choice):
         return None if names and reaches(single([*found, *names]), choice) else False
     return sure(f, ask(f, lambda names, found: many(found, names), "namesakes", extra=(open_facts(f, law, choice),)))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #ac5e09a8
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #73e20875
 def hub_severity(f, law, choice):
     "S4 where many officials or several counties are concerned, or where the sum reaches a higher tier than each; else S3."
-    levels = levels_on(law, today(f, law))
+    levels = levels_of_given(f, law, today(f, law), "fact")
     def of(found, party, level):
         if not found: return 3
         wide = len({g["taker"] for g in found if g["taker"]}) >= choice.hub_takers or len({g["region"] for g in found if g["region"]}) >= choice.hub_counties

@@ -6,9 +6,9 @@
 __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'BY_PERSONS', 'BY_UNITS', 'GIVING', 'TAKING', 'ARTICLES', 'FIVE', 'LEVELS',
            'FILING', 'TIERS', 'LIMITATION', 'SMALLER', 'TENDER_FINES', 'HANDLED', 'DECIDED', 'rows', 'cells', 'column',
            'either', 'both', 'negate', 'ask', 'today', 'confirmed', 'is_unit', 'sure', 'predictive_value', 'crime',
-           'crimes', 'article_number', 'tier', 'tier_of', 'levels_on', 'grade', 'is_crime', 'crimes_of', 'grades',
-           'milder', 'limit_days', 'fine_range', 'fine_in_range', 'tender_fines', 'is_final', 'is_for', 'in_window',
-           'within', 'covered']
+           'crimes', 'article_number', 'tier', 'tier_of', 'amounts_for', 'levels_on', 'levels_of_facts',
+           'levels_of_given', 'grade', 'is_crime', 'crimes_of', 'grades', 'milder', 'limit_days', 'fine_range',
+           'fine_in_range', 'tender_fines', 'is_final', 'is_for', 'in_window', 'within', 'covered']
 
 # %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #8b995f76
 import re
@@ -123,24 +123,39 @@ def tier_of(yuan, circumstances, levels) -> int | None:
     without, with_ = tier(yuan, (), 0, levels), tier(yuan, ("judicial",), 0, levels)
     return without if without == with_ else None
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #50ad5dfd
-def levels_on(law, dates) -> list:
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #9fa50c9a
+def amounts_for(charge, unit) -> tuple[str, ...]:
+    "The amounts that decide on a bribe of this crime by a person or a unit."
+    name = crime(charge)
+    if name is None or unit is None: return ()
+    if name in BY_PERSONS and not unit: return LEVELS
+    if name in (*BY_UNITS, *BY_PERSONS): return FILING[:2]
+    stem = {"对单位行贿": "bribe_tounit_file", "介绍贿赂": "bribe_intro_file"}.get(name, "bribe_nonstate_file")
+    return (f"{stem}_{'unit' if unit else 'person'}_yuan",)
+
+def levels_on(law, dates: pd.Series, charges=None, units=None) -> list:  # charges, units: read for each row only what its crimes ask for
     "Per row the amounts of the tiers in force on a day, and those of the other crimes."
-    told = [cells(law.on(n, dates)) for n in TIERS]
+    if charges is None: wanted = [set(TIERS)] * len(dates)
+    else: wanted = [{n for c in cs for n in amounts_for(c, u)} for cs, u in zip(charges, units, strict=True)]
+    told = [cells(law.on(n, dates.where([n in w for w in wanted], pd.NA))) for n in TIERS]
     return [(x[:len(LEVELS)], dict(zip(FILING, x[len(LEVELS):], strict=True))) for x in zip(*told, strict=True)]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #3af7b3b3
+def levels_of_facts(f, law, dates) -> list:
+    "The amounts for each fact of the frame."
+    return levels_on(law, dates.where((f.matter_kind == "fact").fillna(False), pd.NA), [[c] for c in cells(f.charge_code)], [is_unit(p) for p in cells(f.party_id)])
+
+def levels_of_given(f, law, dates, kind) -> list:
+    "The amounts for all facts of the giver, for matters of one kind."
+    return levels_on(law, dates.where((f.matter_kind == kind).fillna(False), pd.NA), [[g["charge"] for g in x or []] for x, in rows(f, "given")], [is_unit(p) for p in cells(f.party_id)])
+
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #ba00bd04
 def grade(yuan, circumstances, charge, unit, levels) -> int | None:
     "Tier of one bribe of any of the crimes; for units and the other crimes 0 or at least 1. 任一行贿类罪名的档次"
     first, other = levels
     name = crime(charge)
     if yuan is None or name is None or unit is None: return None
     if name in BY_PERSONS and not unit: return tier_of(yuan, circumstances, first)
-    low = None
-    if name in BY_UNITS or (name in BY_PERSONS and unit): file, low = other["bribe_unit_file_yuan"], other["bribe_unit_file_low_yuan"]
-    else:
-        stem = {"对单位行贿": "bribe_tounit_file", "介绍贿赂": "bribe_intro_file"}.get(name, "bribe_nonstate_file")
-        file = other[f"{stem}_{'unit' if unit else 'person'}_yuan"]
+    file, low = ([other[n] for n in amounts_for(charge, unit)] + [None])[:2]
     if file is None: return None
     if yuan >= file: return 1
     if low is None or yuan < low: return 0
@@ -162,7 +177,7 @@ def grades(f, levels, least=False) -> list:  # least: read circumstances not rec
     "Tier of each fact of the frame."
     return [grade(y, "" if c is None and least else c, k, is_unit(p), x) for (y, c, k, p), x in zip(rows(f, "bribe_yuan", "bribery_circumstances", "charge_code", "party_id"), levels, strict=True)]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #82c1fc14
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #f780913c
 LIMITATION = ("bribe_tier1_max_months", "bribe_tier2_max_months", "unit_bribe_max_months", "bribe_other_max_months", "prosecution_limitation_lt5_years", "prosecution_limitation_5_10_years", "prosecution_limitation_ge10_years", "prosecution_limitation_life_years",
               "prosecution_band_low_months", "prosecution_band_high_months")
 
@@ -171,16 +186,18 @@ SMALLER = ("对有影响力的人行贿", "对单位行贿", "介绍贿赂", "�
 def milder(law, name, acts, judged=None) -> pd.Series:  # judged: default: the day of the data
     "The smaller of the value on the day of the act and the value on the day on which it is judged."
     judged = pd.Series(law.as_of, index=acts.index, dtype=DATE) if judged is None else judged
-    then, now = law.on(name, acts).astype(FLOAT), law.on(name, judged).astype(FLOAT)
+    then, now = law.on(name, acts).astype(FLOAT), law.on(name, judged.where(acts.notna(), pd.NA)).astype(FLOAT)
     return then.where(then <= now, now).where(then.notna(), pd.NA)
 
 def limit_days(law, ends: pd.Series, tiers, crimes_) -> pd.Series:
     "Last day of the limitation of prosecution by the day the act ended, its tier and its crime; missing where the range is not known. 追诉时效届满日"
-    first, second, unit, other = (milder(law, n, ends) for n in LIMITATION[:4])
     tiers, named = pd.Series(tiers, index=ends.index, dtype=FLOAT), pd.Series(list(crimes_), index=ends.index, dtype=object)
     giving, of_unit, rest = (named == "行贿").to_numpy(bool), (named == "单位行贿").to_numpy(bool), named.isin(SMALLER).to_numpy(bool)
     grade_is = lambda n: (tiers == n).fillna(False).to_numpy(bool)
-    top = pd.Series(pd.NA, index=ends.index, dtype=FLOAT).where(~(giving & grade_is(1)), first).where(~(giving & (grade_is(2) | grade_is(3))), second).where(~(of_unit & grade_is(1)), unit).where(~(rest & grade_is(1)), other)
+    masks = (giving & grade_is(1), giving & (grade_is(2) | grade_is(3)), of_unit & grade_is(1), rest & grade_is(1))
+    ends = ends.where(masks[0] | masks[1] | masks[2] | masks[3], pd.NA)      # no range is read for what none applies to
+    top = pd.Series(pd.NA, index=ends.index, dtype=FLOAT)
+    for name, mask in zip(LIMITATION, masks, strict=False): top = top.where(~mask, milder(law, name, ends.where(mask, pd.NA)))
     life = pd.Series(giving & grade_is(3), index=ends.index, dtype=BOOL)
     return last_day_to_prosecute(ends, top, life, law).where(top.notna(), pd.NA)
 
