@@ -117,6 +117,21 @@ def part_words(special: Special, column: str) -> dict[str, dict[str, str]]:
     coded = sorted(_coded(_sources(special, column)), key=lambda c: len(c.name))
     return {k: c.values for k in PARTS for c in [next((c for c in coded if c.name == k or c.name.endswith(f"_{k}")), None)] if c}
 
+# %% ../../notebooks/model/leads.ipynb #5dc960ac
+PARTS |= {"taker": Text("official", "受贿人"), "unit": Text("unit", "单位"), "count": Text("times", "次数"), "charge": Text("crime", "罪名"),
+          "circumstances": Text("circumstances", "情节"), "purpose": Text("for", "谋利事项"), "benefit": Text("benefit", "财产性利益"),
+          "found": Text("found", "认定"), "to_recover": Text("to be recovered", "责令追缴"), "recovered": Text("recovered", "已追缴"),
+          "opinion": Text("opinion", "检察意见书"), "removed": Text("removed", "移出"), "issued": Text("issued", "制发"), "due": Text("due", "到期"),
+          "replied": Text("answered", "回复"), "lot": Text("lot", "标段"), "supplier": Text("supplier", "供应商"), "signed": Text("signed", "签订"),
+          "settled": Text("settled", "结算"), "named": Text("named", "载明"), "punished": Text("punished", "处罚"),
+          "silent": Text("penalties that say nothing", "内容未载的处罚"), "valid_to": Text("valid to", "有效至"), "revoked": Text("revoked", "撤销"),
+          "trace": Text("trace", "痕迹"), "bidders": Text("bidders who share it", "共用投标人数"), "company": Text("company", "单位"),
+          "since": Text("since", "自"), "founded": Text("founded", "成立"), "address": Text("address", "地址"),
+          "phone": Text("telephone", "电话"), "manager": Text("project manager", "项目负责人"),
+          "account": Text("account", "账户"), "author": Text("file author", "文件作者"), "staff": Text("staff", "员工"),
+          "staff_here": Text("of them insured here", "转移参保"), "query": Text("query", "查询"), "user": Text("user", "操作人"), "time": Text("at", "时间"),
+          "id": Text("number", "编号"), "void": Text("void", "作废")}
+
 # %% ../../notebooks/model/leads.ipynb #92d28311
 def in_words(value, lang: str, codes: dict[str, str], parts: dict | None = None) -> str:
     "A value as a reader would write it: codes by their label, records part by part, missing as —. 值的文字表述"

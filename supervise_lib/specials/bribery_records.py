@@ -27,7 +27,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/bribery_records.ipynb #0797d9be
+# %% ../../notebooks/specials/bribery_records.ipynb #43578a14
 STRING, INT = pd.ArrowDtype(pa.string()), pd.ArrowDtype(pa.int64())
 
 def with_county(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,9 +56,9 @@ def recoveries(frame: pd.DataFrame) -> pd.DataFrame:
     "Facts with a benefit ordered back, with `is_recovered`: all of it."
     f = frame[(frame["matter_kind"] == "fact").fillna(False).to_numpy(bool)]
     def of(gains):
-        ordered = [g for g in gains or [] if g["ordered"]]
-        if not ordered or any(g["executed"] is None for g in ordered): return None
-        return sum(g["executed"] for g in ordered) >= sum(g["ordered"] for g in ordered)
+        ordered = [g for g in gains or [] if g["to_recover"]]
+        if not ordered or any(g["recovered"] is None for g in ordered): return None
+        return sum(g["recovered"] for g in ordered) >= sum(g["to_recover"] for g in ordered)
     return f.assign(is_recovered=pd.Series([of(x) for x in to_lists(f["gains"])], index=f.index, dtype=BOOL))
 
 # %% ../../notebooks/specials/bribery_records.ipynb #fb5a9d57

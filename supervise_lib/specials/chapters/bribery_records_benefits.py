@@ -34,7 +34,7 @@ def for_(f, *purposes):
     "A fact with one of these purposes."
     return (f.matter_kind == "fact") & column((None if p is None else p in purposes for p in cells(f.purpose_code)), f).where((f.matter_kind == "fact").fillna(True), False)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #48f696e5
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #8ebcd357
 PROPERTY = ("project", "procurement", "land", "subsidy", "loan", "medical")
 
 def bought_property(f):
@@ -48,33 +48,33 @@ def effect_over(f, law, months) -> list:
 
 def not_recovered(f, law, choice):
     "Long after the judgment nothing was ordered recovered, or less was recovered than ordered. 判决生效已久，未责令追缴不正当利益或者追缴未执行到位。"
-    law.on("bribe_recover", today(f, law))
+    law.on("bribe_recover", today(f, law).where((f.matter_kind == "fact").fillna(False), pd.NA))
     def kept(gains, over):
         if gains is None: return None
         mine = [g for g in gains if g["kind"] in ("property", None)]
         if gains and not mine: return False
-        if any(g["kind"] is None or g["ordered"] is None for g in mine): return None if over is not False else False
-        ordered = sum(g["ordered"] for g in mine)
-        if mine and ordered and any(g["executed"] is None for g in mine): return None if over is not False else False
-        return both(over, not ordered or sum(g["executed"] for g in mine) < ordered)
+        if any(g["kind"] is None or g["to_recover"] is None for g in mine): return None if over is not False else False
+        ordered = sum(g["to_recover"] for g in mine)
+        if mine and ordered and any(g["recovered"] is None for g in mine): return None if over is not False else False
+        return both(over, not ordered or sum(g["recovered"] for g in mine) < ordered)
     return sure(f, ask(f, kept, "gains", extra=(effect_over(f, law, choice.bribery_gain_exec_months),)))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #ea6ae9e8
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #3706e843
 def yuan_kept(f, law):
     "Yuan ordered, else found, and not recovered."
     def left(gains, benefit):
         if gains is None: return None
-        ordered = sum(g["ordered"] or 0 for g in gains)
+        ordered = sum(g["to_recover"] or 0 for g in gains)
         due = ordered or max([benefit or 0, sum(g["found"] or 0 for g in gains)])
-        return float(due - sum(g["executed"] or 0 for g in gains)) if due else None
+        return float(due - sum(g["recovered"] or 0 for g in gains)) if due else None
     return column((left(*x) for x in rows(f, "gains", "benefit_yuan")), f, FLOAT)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #67c38ec1
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #3b8ccdd4
 def market_price(f, law):
     "Performed at the market price, no improper profit found. 按市场价格正常履约，未认定不正当利益。"
     def fair(text, benefit, gains):
         if benefit == 0 or re.search(r"市场价|正常履(?:约|行)|未认定[^，。；]{0,4}(?:获利|利益)", text or ""): return True
-        return None if benefit is None and not any(g["ordered"] or g["found"] for g in gains or []) else False
+        return None if benefit is None and not any(g["to_recover"] or g["found"] for g in gains or []) else False
     return ask(f, fair, "benefit_desc", "benefit_yuan", "gains")
 
 def third_party(f, law):
@@ -158,7 +158,7 @@ def still_valid(f, law, choice):
         return not (x["valid_to"] and x["valid_to"] < law.as_of)
     return sure(f, ask(f, valid, "permits", extra=(days_since_final(f, law),)))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #0dabcacf
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #91d533a3
 def great_harm(f, law):
     "Revoking it would do great harm to the public. 撤销可能对公共利益造成重大损害。"
     return ask(f, lambda permits: bool((x := meant(permits)) and re.search(r"重大损害|不予撤销", x["reason"] or "")), "permits")
@@ -173,13 +173,13 @@ def not_returned(f, law):
         if since is None or grants is None or gains is None: return None
         x = meant(grants)
         if since <= 0: return False
-        if x is None or x["yuan"] is None or any(g["executed"] is None for g in gains): return None
-        return sum(g["executed"] for g in gains) < x["yuan"]
+        if x is None or x["yuan"] is None or any(g["recovered"] is None for g in gains): return None
+        return sum(g["recovered"] for g in gains) < x["yuan"]
     return sure(f, ask(f, kept, "grants", "gains", extra=(days_since_final(f, law),)))
 
 def yuan_paid(f, law):
     "Yuan of the subsidy not returned."
-    def left(grants, gains): return float(x["yuan"] - sum(g["executed"] or 0 for g in gains)) if (x := meant(grants)) and x["yuan"] and gains is not None else None
+    def left(grants, gains): return float(x["yuan"] - sum(g["recovered"] or 0 for g in gains)) if (x := meant(grants)) and x["yuan"] and gains is not None else None
     return column((left(*x) for x in rows(f, "grants", "gains")), f, FLOAT)
 
 def only_for_speed(f, law):

@@ -16,7 +16,7 @@ from .bribery_records_frame import (BRIBE, attach, bids, company, convictions, f
                                                                    purchases, queries, seats, sentences, steps_of, strong)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #8b18a13e
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #8693b770
 def told_in(t):
     "Per fact: when the judgment on the taker became final, whether the source is the giver's own judgment, and the giver's death."
     f = t.bribery_facts.select("fact_id", "taker_id_no", "source_doc", "proc_case_no", party_id=_.giver_party_id)
@@ -35,7 +35,7 @@ def order_of_facts(t):
 def gains(t):
     "Per fact what of the benefit was found, ordered and recovered."
     g = t.everywhere.bribery_gains.semi_join(t.bribery_facts, "fact_id")
-    return listed(g, "fact_id", "gains", {"kind": "gain_kind", "found": "gain_found_yuan", "ordered": "gain_ordered_yuan", "executed": "gain_executed_yuan", "date": "executed_date"}, ("executed_date", "gain_id"))
+    return listed(g, "fact_id", "gains", {"kind": "gain_kind", "found": "gain_found_yuan", "to_recover": "gain_ordered_yuan", "recovered": "gain_executed_yuan", "date": "executed_date"}, ("executed_date", "gain_id"))
 
 # %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #fa72109c
 NUMBER = r"[:：为是]?\s*([0-9A-Za-z][0-9A-Za-z\-]{3,})"
@@ -157,7 +157,7 @@ def links(t):
     found = [pair(led.union(fronted).distinct(), "person_id_no", "person", count), at, pair(phone, "contact_hash", "phone", count), led_by, pair(of("deposit_account_hash"), "v", "account", count), pair(of("file_author").union(of("upload_mac")).distinct(), "v", "author", count)]
     return found[0].union(*found[1:])
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #5eaee155
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #e26f54b0
 def staff(t, pairs):
     "Per pair the people insured by the barred company, and those of them later insured by the bidder."
     s = t.everywhere.social_insurance_records.filter(_.insurance_kind == "pension").select("person_id_no", "employer_uscc", "month")
@@ -172,7 +172,7 @@ def egos(t):
     wide = pairs.group_by("a", "b").agg(**{k: pairs.n.max(where=pairs.kind == k) for k in ("person", "address", "phone", "manager", "account", "author")})
     wide = attach(attach(wide, barred(t), [("a", "a")]), t.everywhere.companies.select(b="uscc", founded="establish_date").semi_join(wide, "b").group_by("b").agg(founded=_.founded.max()), [("b", "b")])
     wide = wide.left_join(staff(t, pairs), ["a", "b"]).drop("a_right", "b_right")
-    fields = {"company": "a", "since": "since", "founded": "founded", "person": "person", "address": "address", "phone": "phone", "manager": "manager", "account": "account", "author": "author", "staff": "staff", "moved": "moved"}
+    fields = {"company": "a", "since": "since", "founded": "founded", "person": "person", "address": "address", "phone": "phone", "manager": "manager", "account": "account", "author": "author", "staff": "staff", "staff_here": "moved"}
     return listed(wide, "b", "egos", fields, ("since", "a"))
 
 # %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #031d9833
@@ -288,7 +288,7 @@ def _told(f):
     n = {c: ibis.ifelse((kind == "fact") & known, ibis.coalesce(f[c], 0), ibis.null("int64")) for c in ("bids_in", "wins_in", "bids_out", "wins_out", "unread")}
     return f.mutate(**said, **n)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #78017fed
+# %% ../../../notebooks/specials/chapters/bribery_records_context.ipynb #6c33c90c
 _text, _date, _int, _float, _bool, _time = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us")
 def _s(**fields): return pa.list_(pa.struct([(k.rstrip("_"), v) for k, v in fields.items()]))
 def _d(en, zh, kind, *sources): return Derived(Text(en, zh), sources, kind)
@@ -302,14 +302,14 @@ LISTS = {
     "listings": _d("lists on which the party stands", "该主体的名单记录", _s(kind=_text, date=_date, removed=_date), "credit_listings.list_kind", "credit_listings.list_date"),
     "opinions": _d("opinions issued to agencies", "检察意见及回复", _s(no=_text, issued=_date, due=_date, replied=_date), "supervision_documents.doc_no", "supervision_documents.reply_date"),
     "namesakes": _d("facts under this name without a valid number (name only, not a match)", "同名但无有效号码的行贿事实（仅姓名，不作匹配）", _s(id=_text, case=_text, taker=_text, region=_text, to=_date, count=_int, yuan=_float), "bribery_facts.giver_name", "bribery_facts.fact_id"),
-    "gains": _d("benefit found, ordered, recovered", "不正当利益认定与追缴", _s(kind=_text, found=_float, ordered=_float, executed=_float, date=_date), "bribery_gains.gain_kind", "bribery_gains.gain_ordered_yuan", "bribery_gains.gain_executed_yuan"),
+    "gains": _d("benefit found, ordered, recovered", "不正当利益认定与追缴", _s(kind=_text, found=_float, to_recover=_float, recovered=_float, date=_date), "bribery_gains.gain_kind", "bribery_gains.gain_ordered_yuan", "bribery_gains.gain_executed_yuan"),
     "contracts": _d("public contracts named or near in time", "判决载明或同期的公共合同", _s(no=_text, lot=_text, supplier=_text, yuan=_float, signed=_date, settled=_float, named=_bool, punished=_date, silent=_int), "public_contracts.contract_no", "public_contracts.sign_date", "administrative_penalties.decision_date"),
     "permits": _d("licences named or issued since", "判决载明或其后取得的许可", _s(kind=_text, no=_text, issued=_date, valid_to=_date, status=_text, revoked=_date, reason=_text, named=_bool), "licences.licence_kind", "licences.licence_status", "licences.licence_no"),
     "grants": _d("subsidies named or paid since", "判决载明或其后取得的补助", _s(no=_text, date=_date, kind=_text, yuan=_float, named=_bool), "subsidy_grants.grant_no", "subsidy_grants.grant_yuan"),
     "traces": _d("losing bidders that share a trace", "落标单位共用痕迹", _s(trace=_text, a=_text, b=_text, bidders=_int), "tender_bids.upload_mac", "tender_bids.file_author", "tender_bids.deposit_account_hash"),
     "rep_convictions": _d("convictions of the legal representative", "法定代表人的生效判决", _convictions, "criminal_judgments.verdict", "tender_bids.legal_rep_id_no", "criminal_judgments.principal_penalty"),
     "manager_convictions": _d("convictions of the project manager", "拟派项目负责人的生效判决", _convictions, "criminal_judgments.verdict", "tender_bids.project_manager_id_no", "criminal_judgments.principal_penalty"),
-    "egos": _d("barred companies that share something with the bidder", "与投标人有关联的受限单位", _s(company=_text, since=_date, founded=_date, person=_int, address=_int, phone=_int, manager=_int, account=_int, author=_int, staff=_int, moved=_int),
+    "egos": _d("barred companies that share something with the bidder", "与投标人有关联的受限单位", _s(company=_text, since=_date, founded=_date, person=_int, address=_int, phone=_int, manager=_int, account=_int, author=_int, staff=_int, staff_here=_int),
                "tender_bids.bidder_uscc", "company_roles.person_id_no", "companies.address", "company_contacts.contact_hash", "social_insurance_records.employer_uscc"),
     "charges": _d("charges with their penalties", "各罪名及刑罚", _s(code=_text, penalty=_text, years=_int, months=_int, fine=_float), "judgment_charges.charge_code", "judgment_charges.principal_penalty"),
     "accepted": _d("circumstances accepted", "认定的量刑情节", pa.list_(_text), "judgment_circumstances.circumstance"),

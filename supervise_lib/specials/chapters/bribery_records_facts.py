@@ -152,7 +152,7 @@ def reaches(found, choice) -> bool:
     times = sum(g["count"] or 1 for g in found)
     return len(takers) >= choice.multi_takers or len(cases) >= choice.multi_cases or times >= choice.multi_times
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #ab8b994c
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #a8f1108c
 def single(facts) -> list:
     "Each fact once."
     return list({(g["taker"], g["to"], g["yuan"]): g for g in facts}.values())
@@ -164,7 +164,7 @@ def open_facts(f, law, choice) -> list:
 
 def repeated(f, law, choice):
     "Bribed several times or several officials, in facts that nobody decided on. 多次行贿或者向多人行贿，相关事实均未处理。"
-    law.on("bribe_multi", today(f, law))
+    law.on("bribe_multi", today(f, law).where((f.matter_kind == "fact").fillna(False), pd.NA))
     def many(found, names):
         if found is None: return None
         if reaches(found, choice): return True

@@ -84,7 +84,7 @@ def counts_from_act(f, law):
         return all(g["to"] is not None and anniversary(g["to"], int(n)) < day for g in given)
     return ask(f, earlier, "bribery_clause", "bid_opening_date", "given", extra=(standard,))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #0ca1c650
+# %% ../../../notebooks/specials/chapters/bribery_records_market.ipynb #a2d32cb0
 def bidder_once(f):
     "The last bid of a bidder in the region."
     return (f.matter_kind == "bid") & f.is_last_bid.where(f.is_last_bid.notna() | (f.matter_kind != "bid").fillna(False), pd.NA)
@@ -93,7 +93,7 @@ def shared(e, day, choice) -> int | None:
     "How many kinds of link there are with one barred company."
     if day is None or e["since"] is None or day <= e["since"]: return 0
     young = e["founded"] is not None and 0 <= (e["founded"] - e["since"]).days <= choice.alter_ego_founded_days
-    links = (bool(e["person"]), bool(e["address"]) and e["address"] < choice.park_companies, bool(e["phone"]), (e["manager"] or 0) >= choice.alter_ego_manager_lots, bool(e["account"]), bool(e["author"]), young, bool(e["staff"]) and e["moved"] / e["staff"] >= choice.alter_ego_staff_share)
+    links = (bool(e["person"]), bool(e["address"]) and e["address"] < choice.park_companies, bool(e["phone"]), (e["manager"] or 0) >= choice.alter_ego_manager_lots, bool(e["account"]), bool(e["author"]), young, bool(e["staff"]) and e["staff_here"] / e["staff"] >= choice.alter_ego_staff_share)
     return sum(links)
 
 def under_another_name(f, law, choice):

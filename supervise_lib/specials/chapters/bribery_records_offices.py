@@ -56,10 +56,10 @@ def barred_on(c, day, years, probation_years, articles) -> bool | None:
     last, exact = end
     return both(listed, last >= day and (c["effective"] is None or c["effective"] <= day) if exact else True if last >= day else None)
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #73aab87b
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #da86139b
 def disqualified_officer(f, law, choice):
     "Holds an office although the restriction after a conviction is not over. 因贪污、贿赂、侵占、挪用财产或者破坏市场经济秩序被判处刑罚，限制期未满仍任职。"
-    now, articles = today(f, law), spans(choice)
+    now, articles = today(f, law).where((f.matter_kind == "office").fillna(False), pd.NA), spans(choice)
     officer, legal, probation = (cells(law.on(n, now)) for n in ("ban_conviction", "ban_conviction_legal_rep", "ban_conviction_probation"))
     def barred(role, holds, convictions, names, years, rep_years, months):
         if holds is False: return False
@@ -69,10 +69,10 @@ def disqualified_officer(f, law, choice):
         return both(holds, None if found is False and names else found)
     return sure(f, column((barred(*x) for x in zip(cells(f.role_kind), cells(active(f, law)), *zip(*rows(f, "convictions", "namesakes"), strict=True), officer, legal, probation, strict=True)), f) if len(f) else column([], f))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #bc687ae7
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #c9b2b73d
 def days_barred(f, law, choice):
     "Days until the last known restriction ends."
-    now, articles = today(f, law), spans(choice)
+    now, articles = today(f, law).where((f.matter_kind == "office").fillna(False), pd.NA), spans(choice)
     officer, probation = cells(law.on("ban_conviction", now)), cells(law.on("ban_conviction_probation", now))
     def left(convictions, years, two):
         ends = [e[0] for c in convictions or [] if bars(c, articles) and (e := ban_end(c, years, two)) and e[1]]
@@ -88,7 +88,7 @@ def gone(f, law):
     "The company is revoked, cancelled or deregistered. 企业已吊销、撤销或者注销。"
     return one_of(f.reg_status, ("revoked", "cancelled", "deregistered"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #1d1a714e
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #a2fd2bd6
 def state_office(f):
     "An office of a director, supervisor or manager in a company that the state owns or controls."
     office = (f.matter_kind == "office") & one_of(f.role_kind, OFFICERS).where((f.matter_kind == "office").fillna(True), False)
@@ -96,7 +96,7 @@ def state_office(f):
 
 def barred_for_life(f, law, choice):
     "Convicted of corruption, bribery or a crime of that kind and an officer of a state enterprise. 因贪污、贿赂等犯罪被判处刑罚，仍任国有独资、控股企业董监高。"
-    articles, force = spans(choice), cells(law.on("soe_officer_ban", today(f, law)))
+    articles, force = spans(choice), cells(law.on("soe_officer_ban", today(f, law).where((f.matter_kind == "office").fillna(False), pd.NA)))
     def barred(holds, convictions, names, ban):
         if holds is False: return False
         if convictions is None or ban is None: return None
@@ -106,14 +106,14 @@ def barred_for_life(f, law, choice):
 
 def _lists(f): return [x for x, in rows(f, "convictions")], [x for x, in rows(f, "namesakes")]
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #6b3c2023
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #5e7d9fe8
 def is_seat(f):
     "A seat in an expert pool."
     return f.matter_kind == "seat"
 
 def convicted_expert(f, law):
     "Convicted of giving or taking bribes and still active in an expert pool. 因行贿、受贿被判处刑罚，仍在评标、评审专家库在库。"
-    force = cells(law.on("expert_pool_removal", today(f, law)))
+    force = cells(law.on("expert_pool_removal", today(f, law).where((f.matter_kind == "seat").fillna(False), pd.NA)))
     def sits(status, convictions, names, ban):
         if status is not None and status != "active": return False
         if convictions is None or ban is None: return None
