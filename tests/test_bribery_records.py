@@ -3,6 +3,7 @@ import csv
 import datetime as dt
 import gzip
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -76,6 +77,10 @@ def test_an_empty_result_is_a_result_and_says_so(tmp_path):
     found = Run(NAME, HERE, AS_OF, lake=quiet)
     assert len(found.leads) == 0 and found.verdicts.set_index("rule").outcome["BRIBERY_R06"] == "clear"
     assert "valid result" in found_or_not(found).en and "有效结果" in found_or_not(found).zh
+
+def test_the_template_says_it():
+    told = (Path(__file__).resolve().parents[1] / "templates" / "bribery_records.ipynb").read_text(encoding="utf-8")
+    assert "没有命中也是有效结果" in told and "finding nothing is a valid result" in told and "print(found_or_not(run))" in told and "不对外提供查询结果" in told
 
 def test_without_judgments_no_supplier_is_clean(tmp_path):
     v = Run(NAME, HERE, AS_OF, lake=lake_of(tmp_path, government_purchases=[PURCHASE])).verdicts

@@ -195,7 +195,7 @@ def twin(t):
     "Somebody of the same name with his own number and no record."
     t.who = t.person(name=t.who.name)
 
-# %% ../../notebooks/data/demo_bribery_market.ipynb #1ec40462
+# %% ../../notebooks/data/demo_bribery_market.ipynb #81146ac0
 Y21, Y15 = dt.date(2021, 3, 8), dt.date(2015, 3, 8)
 SOE = dict(state_control_kind="controlling")
 MARKET += [
@@ -204,7 +204,7 @@ MARKET += [
     ("R10", "undecidable", convicted(Y15, end=False), sits(), L()), ("R10", "undecidable", convicted(Y21, is_suspended=True, probation_end_date=dt.date(2023, 3, 8), sentence_end_date=None), sits(), L()),
     ("R11", "violation", convicted(dt.date(2012, 3, 8)), sits(**SOE), L()), ("R11", "violation", convicted(dt.date(2012, 3, 8), "受贿"), sits("manager", state_control_kind="wholly_owned"), L()), ("R11", "lookalike", convicted(dt.date(2012, 3, 8)), sits(state_control_kind="participating"), L()),
     ("R11", "lookalike", convicted(dt.date(2012, 3, 8)), sits("finance", **SOE), L()), ("R11", "lookalike", convicted(dt.date(2012, 3, 8), "盗窃"), sits(**SOE), L()), ("R11", "undecidable", convicted(dt.date(2012, 3, 8)), sits(state_control_kind=None), L()),
-    ("R16", "violation", convicted(Y21, "受贿"), seat(), L()), ("R16", "lookalike", convicted(Y21, "受贿"), seat("suspended"), L()), ("R16", "lookalike", convicted(Y21, "危险驾驶"), seat(), L()), ("R16", "lookalike", convicted(Y21, "受贿"), all_(acquitted, seat()), L()), ("R16", "lookalike", convicted(Y21, "受贿"), all_(twin, seat()), L()), ("R16", "undecidable", convicted(Y21, "受贿"), seat(None), L()),
+    ("R16", "violation", convicted(Y21, "受贿"), seat(), L()), ("R16", "lookalike", convicted(Y21, "受贿"), seat("suspended"), L()), ("R16", "lookalike", convicted(Y21, "危险驾驶"), seat(), L()), ("R16", "lookalike", convicted(Y21, "受贿"), all_(acquitted, seat()), L()), ("R16", "lookalike", convicted(Y21, "受贿"), all_(twin, seat()), L()), ("R16", "lookalike", convicted(Y21, "受贿", is_sealed=True), seat(), L()), ("R16", "undecidable", convicted(Y21, "受贿"), seat(None), L()),
 ]
 
 # %% ../../notebooks/data/demo_bribery_market.ipynb #21bac357
