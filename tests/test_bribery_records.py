@@ -3,6 +3,7 @@ import csv
 import datetime as dt
 import gzip
 import json
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -150,7 +151,8 @@ def examples(shared):
         return {r["example_id"]: (json.loads(r["inputs"]), json.loads(r["expected"]), r["topic"]) for r in csv.DictReader(f) if r["special"] == NAME}
 
 def levels(): return levels_on(Law(), pd.Series([dt.date(2023, 6, 1)]))[0][0]
-def judged(rule, row, as_of): return judge_case(special(NAME), Case(rule, Text("x", "甲"), (row,), (), as_of=as_of), frame_columns(special(NAME))).outcome.item() == "hit"
+columns = cache(lambda: frame_columns(special(NAME)))
+def judged(rule, row, as_of): return judge_case(special(NAME), Case(rule, Text("x", "甲"), (row,), (), as_of=as_of), columns()).outcome.item() == "hit"
 day = dt.date.fromisoformat
 
 def answer(topic, given):
