@@ -51,7 +51,7 @@ def calibration(scored: pd.DataFrame) -> list[dict]:
     each = (p - y) ** 2
     return [*rows, {"statistic": "brier", "value": float(each.mean()), "low": float(each.mean() - 1.96 * each.std(ddof=1) / len(y) ** .5), "high": float(each.mean() + 1.96 * each.std(ddof=1) / len(y) ** .5), "n": len(y), "k": int(y.sum())}]
 
-# %% ../../notebooks/model/validation.ipynb #59dfe9d9
+# %% ../../notebooks/model/validation.ipynb #2ab6c385
 BETTER = Text("Among the first {k} leads {0:+.1%} more are confirmed than in the order of severity (90% interval {1:+.1%} to {2:+.1%}).", "前{k}条线索中属实的比例比按严重程度排序高{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
 NO_BETTER = Text("No better than the order of severity: the difference among the first {k} leads is {0:+.1%} (90% interval {1:+.1%} to {2:+.1%}).", "并不优于按严重程度排序：前{k}条线索的差异为{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
 ONLY_ORDER = Text("Not measured: it is the order of severity.", "即为严重程度排序，不另行检验。")
@@ -76,6 +76,7 @@ def gain(scored: pd.DataFrame, k: int, times: int = 400, seed: int = 1) -> tuple
     draws = [difference(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])) for _ in range(times)]
     return difference(np.arange(len(s))), *map(float, np.quantile(draws, [.05, .95]))
 
+# %% ../../notebooks/model/validation.ipynb #63c4434a
 def validate(leads: pd.DataFrame, special: str, k: int = 50) -> tuple[list[dict], Text]:
     "Measures of the model out of sample, by county and by time, and the sentence that says whether it is worth using. 样本外检验"
     known, rows, said = reviewed(leads), [], ONLY_ORDER
