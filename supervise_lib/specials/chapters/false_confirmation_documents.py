@@ -91,7 +91,7 @@ def documents(t):
     first = ibis.window(group_by="document_id", order_by=["document_kind", "document_date"])
     return every.mutate(_at=ibis.row_number().over(first)).filter(_._at == 0).drop("_at")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_documents.ipynb #91b33bd1
+# %% ../../../notebooks/specials/chapters/false_confirmation_documents.ipynb #337a0d7b
 SIDE_A, SIDE_B = ("plaintiff", "applicant", "appellant", "enforcement_applicant"), ("defendant", "respondent", "appellee", "enforcement_debtor")
 HOSTS = ("cluster_host", "industrial_park", "incubator")
 
@@ -117,7 +117,8 @@ def sides(t, docs):
     every = ibis.union(listed, column("party_a_party_id", "a", 1001), column("party_b_party_id", "b", 1002))
     first = ibis.window(group_by=["document_id", "party"], order_by=["seq", "side"])
     every = every.mutate(_at=ibis.row_number().over(first)).filter(_._at == 0).drop("_at")
-    return every.left_join(hosted(t), [every.addr == hosted(t).addr_key]).drop("addr_key").mutate(hosted=ibis.coalesce(_.hosted, False))
+    hosts = hosted(t)
+    return every.left_join(hosts, [every.addr == hosts.addr_key]).drop("addr_key").mutate(hosted=ibis.coalesce(_.hosted, False))
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_documents.ipynb #e37620b1
 def agents(t, docs, party):
