@@ -33,7 +33,7 @@ def surroundings(t, docs, party, agent, p):
     yield from (course.batches(t, party), course.insured(t, docs, party), course.arrears(t, p), course.agent_cases(t, docs))
     yield from (*course.builders(t, party, p), course.circles(t, docs))
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #e8b2186f
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #1d40959b
 def together(docs, parts):
     "All parts beside their documents in one join: one after the other would nest fifty questions in each other."
     joined, kept = docs, list(docs.columns)
@@ -49,7 +49,7 @@ def confirmation_frame(t):
     party = sides(t, docs).alias("sides")
     agent, p, agreement = agents(t, docs, party).alias("agents"), pairs(party).alias("pairs"), course.agreements(t, docs).alias("agreements")
     text, scripts, shares = course.papers(t, docs)
-    parts = [agreement, course.years(t, docs, agreement), text, scripts, *people(t, docs, party, agent, p), *surroundings(t, docs, party, agent, p)]
+    parts = [agreement, course.years(t, docs, agreement, party), text, scripts, *people(t, docs, party, agent, p), *surroundings(t, docs, party, agent, p)]
     f = together(docs, parts)
     for known in (shares, _scalar(t.everywhere.company_exit_events, "knows_exits"), _scalar(ibis.union(t.everywhere.deaths.select("person_id_no"), t.everywhere.prison_terms.select("person_id_no"), t.everywhere.custody_stays.select("person_id_no")), "knows_states")):
         f = f.cross_join(known)
@@ -77,13 +77,13 @@ DERIVED = {
     "has_transcript": _d("transcript among the papers", "有询问笔录", _bool, "legal_documents.doc_kind"), "shares_transcripts": _d("the court shares transcripts", "法院移送笔录", _bool, "legal_documents.doc_kind"),
     "knows_exits": _d("company exits were delivered", "已移送企业退出信息", _bool, "company_exit_events.exit_kind"), "knows_states": _d("deaths or custody were delivered", "已移送死亡、羁押信息", _bool, "deaths.death_date", "prison_terms.admit_date")}
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #c0f8bc0b
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #d4958ac4
 DERIVED |= {
     "year_cases": _d("confirmations of the county in the year", "全县当年确认件数", _int, "confirmation_cases.case_no"), "org_cases": _d("confirmations of the organisation in the year", "该组织当年确认件数", _int, "confirmation_cases.case_no"),
     "day_cases": _d("confirmations of the judge on the day", "该法官当日确认件数", _int, "confirmation_cases.judge_staff_id"), "year_pace": _d("days to the ruling, fastest tenth of the county", "全县前10%快的用时（日）", _float, "confirmation_cases.decide_date"),
     "org_pace": _d("days to the ruling, the organisation's middle", "该组织用时中位数（日）", _float, "confirmation_cases.decide_date"), "like_cases": _d("confirmations of like disputes and organisations", "同类组织同类纠纷确认件数", _int, "confirmation_cases.case_no"),
     "like_enforced": _d("of these enforced", "其中进入执行", _int, "enforcement_cases.basis_key"), "like_org_cases": _d("of these by the organisation", "其中该组织件数", _int, "confirmation_cases.case_no"),
-    "like_org_enforced": _d("of the organisation's enforced", "该组织进入执行件数", _int, "enforcement_cases.basis_key"), "like_orgs": _d("organisations of the kind", "同类组织数", _int, "mediation_organisations.mediation_org_id"),
+    "like_org_enforced": _d("of the organisation's enforced", "该组织进入执行件数", _int, "enforcement_cases.basis_key"), "like_org_listed": _d("of the organisation's with a listed creditor", "该组织件数中债权人系白名单单位", _int, "whitelists.uscc"), "like_orgs": _d("organisations of the kind", "同类组织数", _int, "mediation_organisations.mediation_org_id"),
     "last_of_org": _d("last of the organisation in the year", "该组织当年最后一件", _bool, "confirmation_cases.decide_date"), "first_seizure_date": _d("first seizure of side b", "乙方财产首次查封日", _date, "enforcement_measures.start_date"),
     "basis_filed_date": _d("the title was asked for on", "执行依据申请日", _date, "civil_cases.filing_date", "confirmation_cases.apply_date"), "basis_is_default": _d("the title is a default judgment", "执行依据系缺席判决", _bool, "civil_cases.is_default_judgment"),
     "invoiced_yuan": _d("invoiced by side a to side b", "甲方向乙方开票金额", _float, "invoice_flows.invoice_yuan")}
