@@ -31,7 +31,7 @@ def of_parties(party, table, on, *sides_, rname="{name}_2"):
 
 def _scalar(table, name): return table.aggregate(**{name: _.count() > 0})
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #a35fbf07
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #cb4afada
 SEIZURES = ("freeze", "seal", "seize")
 
 def chased(t, party):
@@ -54,6 +54,7 @@ def joined(t, docs):
     found = docs.select("document_id").join(c.select("basis_key", day="join_date", no="distribution_id", plan="plan_date"), [_.document_id == c.basis_key])
     return listed(found, "joined", "day", "no", "plan")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #35fdf0d8
 def seizures(t, party):
     "First seizure of anything of side b."
     m = t.everywhere.enforcement_measures.filter(_.enforcement_measure_kind.isin(SEIZURES)).select("start_date", debtor="party_id")

@@ -10,15 +10,15 @@ __all__ = ['RELATIVES', 'FRIENDLY', 'FIRST_RANKS', 'SPLIT', 'REMINDED', 'DEBTORS
            'home_buyer', 'before_bankruptcy', 'against_company', 'money_came', 'barred_on', 'time_barred',
            'has_due_day', 'interrupted']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #03260448
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #cfe63e3f
 import datetime as dt, re
 from ...law.calendar import anniversary
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .false_confirmation_sides import DATE, MONEY, administrator, at_least, authority, days_from, every, graded, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
+from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, every, graded, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #fb339fc2
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #4ebd2772
 RELATIVES = {"spouse", "ex_spouse", "parent", "child", "sibling", "grandparent", "in_law", "collateral3"}
 
 def uncontested(kind, attitude, close, default, kinds):
@@ -52,9 +52,9 @@ def really_lent(f, law, choice):
 
 def took_over(f, law):
     "A guarantor who paid the bank takes recourse, or maintenance is owed. 保证人代偿后追偿，或者系抚养费、赡养费。"
-    return told(f, lambda cause, rank: bool(cause and re.search("追偿|抚养|扶养|赡养", cause)) or rank == "alimony", "cause_name", "claim_rank")
+    return about(f, "追偿|抚养|扶养|赡养") | (f.claim_rank == "alimony").fillna(False)
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #d05aa82d
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #771d9109
 FRIENDLY, FIRST_RANKS = ("mediation", "confirmation", "payment_order", "labour_arbitration", "notarial"), ("wage", "construction_priority", "mortgage")
 
 def late_born(f, law, choice):
@@ -78,11 +78,11 @@ def in_court_before(f, law):
 
 def insured_worker(f, law):
     "Wages of somebody insured by the debtor. 工资债权人由被执行人参保。"
-    def insured(rank, rows, debtor): return False if rank != "wage" else any(x["employer"] == debtor for x in rows or [])
+    def insured(rank, rows, debtor): return False if rank != "wage" else None if debtor is None else any(x["employer"] == debtor for x in rows or [])
     return told(f, insured, "claim_rank", "insured", "party_b_party_id")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #fe5ffbe7
-SPLIT = re.compile("离婚|分家|析产|赠与|继承")
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #66f93e52
+SPLIT = "离婚|分家|析产|赠与|继承"
 
 def kept_shares(terms, enforcements, side_of):
     "Per debtor among the parties: what he keeps of the property in the terms; None where a value is missing."
@@ -109,10 +109,10 @@ def assets_shifted(f, law, choice):
         return some(*found)
     return told(f, judged, "terms", "enforcements", "suits", "document_date", "own_enforcement")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #facd365c
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #bc8355a6
 def splits_family(f):
     "A mediation or judgment on divorce, partition, gift or inheritance."
-    return is_kind(f, "mediation", "judgment") & told(f, lambda c: None if c is None else bool(SPLIT.search(c)), "cause_name")
+    return is_kind(f, "mediation", "judgment") & about(f, SPLIT)
 
 def split_severity(f, law, choice):
     "S3 where they went on as one household or married again, else S2."
@@ -131,7 +131,7 @@ def fault_told(f, law):
     "The document gives a reason for the unequal division: fault, or the children's home. 文书载明因过错、抚养子女等多分。"
     return told(f, lambda *texts: any(t and re.search("过错|家庭暴力|出轨|直接抚养.{0,30}(?:房|多分)", t) for t in texts), "fact_text", "doc_text")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #659df619
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #1713de61
 def ratios(terms, registrations, net):
     "Price over market value of each transfer; net: market value less the mortgage on record."
     owed = {x["property"]: x["mortgage"] or 0 for x in registrations or []}
@@ -140,7 +140,9 @@ def ratios(terms, registrations, net):
         market = x["market"] and x["market"] - (owed.get(x["property"], 0) if net else 0)
         yield x["yuan"] / market if x["yuan"] is not None and market and market > 0 else None
 
-def odd(ratio, low, high): return None if ratio is None or low is None or high is None else ratio < low or ratio > high
+def odd(ratio, low, high):
+    "Is a ratio outside the bounds? Open where one is missing."
+    return None if ratio is None or low is None or high is None else ratio < low or ratio > high
 
 def odd_price(f, law, choice):
     "A debtor under other enforcement pays with property at an unreasonable price, or a relative's price deviates. 有其他未结执行案件的债务人以明显不合理价格以物抵债。"

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['KINDS', 'DERIVED', 'TABLES', 'people', 'surroundings', 'together', 'confirmation_frame', 'records']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #68a863a7
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #c20552dd
 import ibis, pyarrow as pa
 from ibis import _
 from ...model.special import Derived
 from . import false_confirmation_course as course
 from .false_confirmation_course import _scalar, listed
-from .false_confirmation_documents import COLUMNS, agent_ties, agents, documents, pairs, sides, ties
+from .false_confirmation_documents import agent_ties, agents, documents, pairs, sides, ties
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #89593399

@@ -9,22 +9,22 @@ __all__ = ['WAGE', 'WORK', 'AGES', 'RULES', 'month_number', 'insured_months', 'b
            'mediated_transfer', 'joint_home', 'fund_drawn', 'drawn_on', 'in_circle', 'mediated', 'trading',
            'priority_agreed', 'confirms_priority', 'public_work']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #c2cc8cf8
-import datetime as dt, re
-from ...law.calendar import age_civil, anniversary
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #8571d30e
+import datetime as dt
 from ...model.rules import Rule
-from ...model.verdicts import one_of
 from .false_confirmation_course import LABOUR
-from .false_confirmation_sides import (at_least, authority, collector, days_from, every, graded, is_kind, licensed, many_alike, months_on, other_enforcements, route, some, tied, told, within)
+from .false_confirmation_sides import (about, at_least, authority, collector, every, graded, is_kind, licensed, many_alike, months_on, other_enforcements, route, some, tied, told)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #92fb8ade
-def month_number(day): return None if day is None else day.year * 12 + day.month
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #6189112a
+def month_number(day):
+    "Months since the year nought."
+    return None if day is None else day.year * 12 + day.month
 def _month(text): return int(text[:4]) * 12 + int(text[5:7])
 
 def insured_months(rows, employer, start, end, other=False):
     "Months between two days insured with the employer, or with others; None without the days."
-    if start is None or end is None: return None
+    if start is None or end is None or employer is None: return None
     overlap = lambda x: max(0, min(_month(x["last"]), month_number(end)) - max(_month(x["first"]), month_number(start)) + 1)
     return sum(min(overlap(x), x["months"]) for x in rows or [] if (x["employer"] != employer) == other)
 
@@ -40,7 +40,7 @@ def clustered(rows, share, unit):
     if not sums: return None
     return sum(sums.count(s) > 1 or s % unit == 0 for s in sums) / len(sums) >= share
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #fadd3c70
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #c6067887
 WAGE = ("filed_date", "document_date", "batch", "insured", "arrears", "ties", "respondent_attitude", "party_b_party_id", "first_seizure_date", "claimed_emp_start_date", "claimed_emp_end_date")
 
 def wage_signs(choice, years):
@@ -49,7 +49,8 @@ def wage_signs(choice, years):
         since, until = start or months_on(filed, -12 * years), end or filed
         months = insured_months(insured, company, since, until)
         span = month_number(until) - month_number(since) + 1
-        return [months == 0, insured_months(insured, company, since, until, other=True) >= choice.wage_other_share * span, tied(ties, filed), clustered(batch_around(rows, filed, choice.wage_batch_days), choice.wage_cluster_share, choice.round_yuan),
+        elsewhere = insured_months(insured, company, since, until, other=True)
+        return [None if months is None else months == 0, None if elsewhere is None else elsewhere >= choice.wage_other_share * span, tied(ties, filed), clustered(batch_around(rows, filed, choice.wage_batch_days), choice.wage_cluster_share, choice.round_yuan),
                 None if attitude is None or closed is None else attitude == "admit" and (closed - filed).days <= choice.wage_close_days,
                 not any(x["day"] and (seized is None or x["day"] < seized) for x in arrears or [])]
     return signs
@@ -66,7 +67,7 @@ def false_wages(f, law, choice):
 
 def wage_claim(f):
     "A labour claim against a company: award, confirmed wage agreement, or suit."
-    kinds = is_kind(f, "labour_arbitration") | (is_kind(f, "confirmation") & (f.dispute_kind == "wage")) | (is_kind(f, "mediation", "judgment") & told(f, lambda c: None if c is None else bool(re.search(LABOUR, c)), "cause_name"))
+    kinds = is_kind(f, "labour_arbitration") | (is_kind(f, "confirmation") & (f.dispute_kind == "wage")) | (is_kind(f, "mediation", "judgment") & about(f, LABOUR))
     company = told(f, lambda p: None if p is None else any(x["side"] == "b" and str(x["party"]).startswith("O:") for x in p), "parties")
     return kinds & company & f.claimed_emp_start_date.isna().astype("bool[pyarrow]")
 
@@ -85,7 +86,7 @@ def reported_before(f, law):
     "The wages were on the labour inspection's register before the claim: a collective settlement led by the authority. 劳动监察已登记欠薪，系政府主导集中处理。"
     return told(f, lambda rows, filed: None if filed is None else any(x["day"] and x["day"] < filed for x in rows or []), "arrears", "filed_date")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #8f25f537
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #a9c24ec3
 def confirms_work(f):
     "An award that confirms an employment of a stated time."
     return is_kind(f, "labour_arbitration") & f.claimed_emp_start_date.notna().astype("bool[pyarrow]") & told(f, lambda k: None if k is None else k in ("award", "mediation", "confirm"), "close_kind")
@@ -98,7 +99,7 @@ def hard_signs(start, end, filed, company, orgs, born, min_age, states):
     held = [x for x in states or [] if x["side"] == "a" and x["state"] in ("prison", "custody") and x["since"]]
     locked = some(*(every(x["since"] < last, None if x["until"] is None else start < x["until"]) for x in held)) if last and start else None
     dead = any(x["side"] == "a" and x["state"] == "death" and x["since"] and filed and x["since"] < filed for x in states or [])
-    return [None if org is None or org["established"] is None else start < org["established"], None if age is None or min_age is None else age < min_age, locked, dead]
+    return [None if org is None or org["established"] is None or start is None else start < org["established"], None if age is None or min_age is None else age < min_age, locked, dead]
 
 def near_retirement(sex, born, filed, ages, years):
     "Within some years of the retirement age when applying; open where a woman's post would decide."
@@ -144,7 +145,7 @@ def reorganised(f, law):
     hard = told(f, lambda states, born, start, age: not any(x["side"] == "a" and x["state"] in ("prison", "custody", "death") for x in states or []) and not (born and start and age and months_on(born, 12 * age) > start), "states", "birth_date", "claimed_emp_start_date", law.on("min_work_age", f.claimed_emp_start_date))
     return kinds & hard
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #425fd682
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #bce179aa
 def moved_by_mediation(f, law, choice):
     "Property changed hands by a mediation reached in days and registered at once, away from home or with an agent who does so in series. 以快速调解代替买卖过户，且异地或者由同一代理人批量办理。"
     def judged(filed, closed, here, terms, regs, others):
@@ -162,7 +163,7 @@ def mediated_transfer(f):
 
 def joint_home(f, law):
     "A divorce settles the joint home. 离婚分割夫妻共同房产。"
-    return told(f, lambda c: c is not None and "离婚" in c, "cause_name")
+    return about(f, "离婚")
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #1b943461
 def fund_drawn(f, law, choice):
@@ -182,7 +183,7 @@ def drawn_on(f):
     "A mediation, confirmation or payment order on which a housing fund was drawn."
     return is_kind(f, "mediation", "confirmation", "payment_order") & told(f, lambda w, kind: None if kind is None else bool(w), "withdrawals", "document_kind")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #e59347ad
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #d9a9c6ca
 def in_circle(f, law, choice):
     "Claims run in a circle and were all settled by mediation: two who sued each other within days, or several with like sums. 原被告互换或者循环诉讼，均以调解结案。"
     def judged(circles, day, ties, agents):
@@ -203,7 +204,7 @@ def mediated(f):
 
 def trading(f, law):
     "Trading partners who set off: invoices run between them. 有发票往来的交易伙伴互负债务。"
-    return told(f, lambda yuan, cause: bool(yuan and yuan > 0) or bool(cause and re.search("买卖|承揽|加工", cause)), "invoiced_yuan", "cause_name")
+    return (f.invoiced_yuan > 0).fillna(False) | about(f, "买卖|承揽|加工")
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #b7757cf2
 def priority_agreed(f, law, choice):

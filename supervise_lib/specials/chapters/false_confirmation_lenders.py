@@ -8,16 +8,14 @@ __all__ = ['YEAR', 'CAP', 'RULES', 'cost_rate', 'caps', 'excess', 'over_cap', 'p
            'enforceable_deed', 'too_early', 'batch', 'award_without_dispute', 'award_severity', 'commercial',
            'housing_fund']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #b2e0eaca
-import re
+# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #14b29d5d
 from statistics import median
 import pandas as pd
-from ...law.dates import STRING
 from ...model.rules import Rule
-from .false_confirmation_sides import (DATE, FLOAT, LENDING, POINTS, authority, cells, days_from, every, graded, is_kind, licensed, many_alike, months_on, on_list, route, some, tie_kinds, told)
+from .false_confirmation_sides import (DATE, FLOAT, LENDING, POINTS, about, cells, days_from, every, graded, is_kind, licensed, many_alike, months_on, on_list, route, some, tie_kinds, told)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #cdf0824e
+# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #5f7dcae0
 YEAR = 365    # days by which the rule counts a year
 
 def cost_rate(loan):
@@ -41,11 +39,11 @@ def excess(loans, fixed, multiple):
     for x in loans or []:
         cap = fixed if fixed is not None else None if multiple is None or x["lpr"] is None else multiple * x["lpr"]
         cost, whole = cost_rate(x)
-        found.append((None, False) if cap is None or cost is None else (cost - cap, whole))
+        found.append((None, False) if cap is None or cost is None else (round(cost - cap, 6), whole))
     known = [v for v, _ in found if v is not None]
     return max(known, default=None), bool(found) and all(w for _, w in found)
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #22ef843e
+# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #3933bf2f
 def over_cap(f, law, choice):
     "Interest and fees over what was delivered exceed the cap of the contract day. 综合融资成本超过合同成立时的司法保护上限。"
     def judged(loans, fixed, multiple):
@@ -58,8 +56,9 @@ def points_over(f, law):
     return told(f, lambda *x: None if (over := excess(*x)[0]) is None else over * 100, "loans", *(pd.Series(x, index=f.index, dtype=FLOAT) for x in caps(f, law)), kind=FLOAT)
 
 def untried_loan(f):
-    "A loan in an award, deed, confirmation or payment order."
-    return is_kind(f, *LENDING) & told(f, lambda l, kind: bool(l) if kind is not None else None, "loans", "document_kind")
+    "A loan in an award, deed, confirmation or payment order; open where a loan is the matter and its terms are not recorded."
+    lent = lambda loans, kind, deed, dispute: True if loans else None if kind is None or deed == "enforceable_debt" or dispute == "loan" else False
+    return is_kind(f, *LENDING) & told(f, lent, "loans", "document_kind", "instrument_kind", "dispute_kind")
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #d3675bbd
 def busiest(rows, day, months):
@@ -83,7 +82,7 @@ def marks(rows, choice) -> list:
     return [None if cash is None else cash >= choice.cash_share, None if default is None else default >= choice.default_share, None if not cut else any(v > 0 for v in cut),
             None if not swollen else any(choice.inflated_from <= v <= choice.inflated_to for v in swollen)] if n else []
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #749bd7de
+# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #a2a43582
 def serial_lender(f, law, choice):
     "The lender made loans to many strangers within two years on one form, with marks of the trade. 出借人两年内向多人格式化放贷，并具有套路特征。"
     def judged(rows, loans, limit):
@@ -108,7 +107,7 @@ def sued_on_loan(f):
 
 def bought_claims(f, law):
     "Claims bought from a bank, or goods supplied on credit. 受让银行不良债权，或者系货款欠条。"
-    return told(f, lambda c: c is not None and bool(re.search("债权转让|不良|金融借款|买卖", c)), "cause_name")
+    return about(f, "债权转让|不良|金融借款|买卖")
 
 def among_relatives(f, law):
     "A loan between relatives. 亲属之间借款。"

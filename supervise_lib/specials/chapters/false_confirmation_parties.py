@@ -8,10 +8,9 @@ __all__ = ['SHARES', 'FOUNDING', 'RULES', 'shared_things', 'both_share', 'shared
            'took_part_online', 'faults', 'made_on', 'did_not_exist', 'has_organisations', 'owner_stands_behind',
            'before_founding']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #1c60625a
-import re
+# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #ff9a82bd
 from ...model.rules import Rule
-from .false_confirmation_sides import administrator, every, first_known, graded, holds, is_kind, months_on, route, some, told
+from .false_confirmation_sides import about, administrator, every, first_known, graded, holds, is_kind, months_on, route, some, told
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #5dec3408
@@ -40,33 +39,31 @@ def two_sides(f):
     both = told(f, lambda p: None if p is None else {"a", "b"} <= {x["side"] for x in p}, "parties")
     return both & is_kind(f, "confirmation", "payment_order", "mediation", "judgment", "arbitration", "labour_arbitration")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #72874f0c
-def _only(f, fn, *allowed):
+# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #10bbd378
+def _only(f, words, *allowed):
     "Is all that they share among what is allowed, given the cause?"
-    return told(f, lambda cause, *x: bool(fn(cause)) and shared_things(*x) <= set(allowed), "cause_name", *SHARES)
-
-def _cause(words): return lambda cause: cause is not None and bool(re.search(words, cause))
+    return told(f, lambda *x: shared_things(*x) <= set(allowed), *SHARES) & (about(f, words) if words else True)
 
 def in_family(f, law):
     "Family matters: relatives share homes and telephones, and relatives represent them. 婚姻家庭、继承纠纷，亲属同住、亲属代理属正常。"
-    return _only(f, _cause("离婚|婚约|婚姻|抚养|扶养|赡养|继承|分家|析产|同居|监护|收养"), "address", "phone", "host", "agent_tie")
+    return _only(f, "离婚|婚约|婚姻|抚养|扶养|赡养|继承|分家|析产|同居|监护|收养", "address", "phone", "host", "agent_tie")
 
 def landlord(f, law):
     "Landlord and tenant, or employer and lodger, have one address. 房东与租户、单位与宿舍职工，地址相同属正常。"
-    return _only(f, _cause("租赁|劳动|劳务|物业"), "address", "host")
+    return _only(f, "租赁|劳动|劳务|物业", "address", "host")
 
 def hosted_address(f, law):
     "The address is that of a host: a cluster registration, a park, an incubator or a law firm. 共用地址系集群注册、园区、孵化器或者律师事务所地址。"
-    return _only(f, lambda cause: True, "host")
+    return _only(f, None, "host")
 
 def in_office(f, law):
     "An insolvency administrator uses the debtor's address and telephone. 破产管理人使用债务人地址、电话。"
-    return administrator(f, law) & _only(f, lambda cause: True, "address", "phone", "host")
+    return administrator(f, law) & _only(f, None, "address", "phone", "host")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #a64a6d6b
+# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #81bce889
 def signing(kind, agreed, signed, ruled):
     "The day on which the parties are said to have signed or appeared."
-    return {"confirmation": first_known(agreed, ruled), "notarial": signed, "arbitration": signed, "labour_arbitration": signed, "mediation": ruled, "judgment": ruled}.get(kind)
+    return {"confirmation": agreed, "notarial": signed, "arbitration": signed, "labour_arbitration": signed, "mediation": ruled, "judgment": ruled}.get(kind)
 
 def acted(kind, side, appear, present, attitude):
     "Is the party said to have acted in person? None where the file does not say."

@@ -9,14 +9,14 @@ __all__ = ['BARRED', 'DOUBTFUL', 'TITLE', 'ASSIST', 'LIKE', 'QUICK', 'RULES', 'B
            'breath_severity', 'both_by_one', 'not_heard', 'heard_online', 'by_different_agents',
            'outsider_objects_until']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #c8580544
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #95e82ce2
 import re
 import pandas as pd
 from scipy.stats import poisson
 from ...law.calendar import days_between, period_days_civil, period_months_civil
 from ...model.rules import Rule
-from ...model.verdicts import BOOL, known_absent, one_of
-from .false_confirmation_sides import DAYS, confirmed, days_from, every, graded, is_kind, route, some, told
+from ...model.verdicts import known_absent, one_of
+from .false_confirmation_sides import DAYS, confirmed, days_from, every, graded, route, some, told
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #bc1f644c
@@ -37,12 +37,14 @@ def late_severity(f, law):
     "S2 where the day of effect is not known, else S4."
     return graded(f, lambda day: 2 if day is None else 4, "agreement_effective_date")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #ff1c138f
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #ed2389da
 BARRED, DOUBTFUL = ("confirm_title", "confirm_ip", "status_relation"), ("labour_relation",)
 TITLE = re.compile(r"(?:房屋|房产|土地|车位|商铺|宅基地)[^。；]{0,40}归[^。；]{0,20}(?:所有|享有)|确认[^。；]{0,40}(?:享有|拥有)[^。；]{0,20}所有权|产权(?:归|属)|(?:房屋|房产|土地|车位|商铺)[^。；]{0,40}(?:共同共有|按份共有)")
 ASSIST = re.compile(r"协助[^。；]{0,20}(?:过户|登记)|配合[^。；]{0,20}过户")
 
-def titled(text): return False if text is None else bool(TITLE.search(text))
+def titled(text):
+    "Do the words give title to an immovable?"
+    return False if text is None else bool(TITLE.search(text))
 
 def bankrupt(exits, day, knows):
     "Was a party in bankruptcy on the day? Open where exits were not delivered."
@@ -59,7 +61,7 @@ def matter_severity(f, law):
     grade = lambda kind, text, exits, day: 4 if kind in BARRED or bankrupt(exits, day, True) else 2 if kind in DOUBTFUL or (text and ASSIST.search(text)) else 4
     return graded(f, grade, "content_kind", "doc_text", "exits", "document_date")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #eaf55cc8
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #ca555f81
 def chance(own, enforced, all_, all_enforced, orgs):
     "Probability of so many enforced among the organisation's, times the number of organisations compared; None where a number is missing."
     if None in (own, enforced, all_, all_enforced, orgs) or not all_: return None
@@ -86,7 +88,7 @@ def alone_of_its_kind(f, law):
 
 def mass_creditors(f, law, choice):
     "Most of its creditors are banks, licensed lenders, property managers or utilities: batch mediation of debts. 主要为金融机构、物业等批量债务调解。"
-    return told(f, lambda n, listed: None if not n else (listed or 0) / n >= choice.listed_share, "like_org_cases", "like_org_listed")
+    return told(f, lambda n, listed: None if not n or listed is None else listed / n >= choice.listed_share, "like_org_cases", "like_org_listed")
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #93853e35
 def in_one_breath(f, law, choice):
