@@ -10,12 +10,12 @@ __all__ = ['RELATIVES', 'FRIENDLY', 'FIRST_RANKS', 'SPLIT', 'REMINDED', 'DEBTORS
            'home_buyer', 'before_bankruptcy', 'against_company', 'money_came', 'barred_on', 'time_barred',
            'has_due_day', 'interrupted']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #cfe63e3f
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #36cf622d
 import datetime as dt, re
 from ...law.calendar import anniversary
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, every, graded, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
+from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, every, graded, has_term, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #4ebd2772
@@ -131,7 +131,7 @@ def fault_told(f, law):
     "The document gives a reason for the unequal division: fault, or the children's home. 文书载明因过错、抚养子女等多分。"
     return told(f, lambda *texts: any(t and re.search("过错|家庭暴力|出轨|直接抚养.{0,30}(?:房|多分)", t) for t in texts), "fact_text", "doc_text")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #1713de61
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #b2c382f9
 def ratios(terms, registrations, net):
     "Price over market value of each transfer; net: market value less the mortgage on record."
     owed = {x["property"]: x["mortgage"] or 0 for x in registrations or []}
@@ -160,7 +160,7 @@ def price_severity(f, law):
 
 def moves_property(f):
     "Terms that transfer property."
-    return is_kind(f, "mediation", "confirmation", "arbitration", "judgment") & told(f, lambda t: None if t is None else any(x["kind"] == "transfer_property" for x in t), "terms")
+    return is_kind(f, "mediation", "confirmation", "arbitration", "judgment") & has_term(f, "transfer_property")
 
 def encumbered(f, law):
     "Less the mortgage on record the price is within the ratios. 扣除抵押金额后价格在合理区间。"

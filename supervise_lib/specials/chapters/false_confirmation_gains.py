@@ -9,11 +9,11 @@ __all__ = ['WAGE', 'WORK', 'AGES', 'RULES', 'month_number', 'insured_months', 'b
            'mediated_transfer', 'joint_home', 'fund_drawn', 'drawn_on', 'in_circle', 'mediated', 'trading',
            'priority_agreed', 'confirms_priority', 'public_work']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #8571d30e
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #26c91592
 import datetime as dt
 from ...model.rules import Rule
 from .false_confirmation_course import LABOUR
-from .false_confirmation_sides import (about, at_least, authority, collector, every, graded, is_kind, licensed, many_alike, months_on, other_enforcements, route, some, tied, told)
+from .false_confirmation_sides import (about, at_least, authority, collector, every, graded, has_term, is_kind, licensed, many_alike, months_on, other_enforcements, route, some, tied, told)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #6189112a
@@ -145,7 +145,7 @@ def reorganised(f, law):
     hard = told(f, lambda states, born, start, age: not any(x["side"] == "a" and x["state"] in ("prison", "custody", "death") for x in states or []) and not (born and start and age and months_on(born, 12 * age) > start), "states", "birth_date", "claimed_emp_start_date", law.on("min_work_age", f.claimed_emp_start_date))
     return kinds & hard
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #bce179aa
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #bc9da37b
 def moved_by_mediation(f, law, choice):
     "Property changed hands by a mediation reached in days and registered at once, away from home or with an agent who does so in series. 以快速调解代替买卖过户，且异地或者由同一代理人批量办理。"
     def judged(filed, closed, here, terms, regs, others):
@@ -159,7 +159,7 @@ def moved_by_mediation(f, law, choice):
 
 def mediated_transfer(f):
     "A mediation that transfers property."
-    return is_kind(f, "mediation", "confirmation") & told(f, lambda t: None if t is None else any(x["kind"] == "transfer_property" for x in t), "terms")
+    return is_kind(f, "mediation", "confirmation") & has_term(f, "transfer_property")
 
 def joint_home(f, law):
     "A divorce settles the joint home. 离婚分割夫妻共同房产。"
@@ -206,7 +206,7 @@ def trading(f, law):
     "Trading partners who set off: invoices run between them. 有发票往来的交易伙伴互负债务。"
     return (f.invoiced_yuan > 0).fillna(False) | about(f, "买卖|承揽|加工")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #b7757cf2
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #8e286aac
 def priority_agreed(f, law, choice):
     "Priority of a construction price was agreed against an owner under enforcement, by a contractor who is near, unqualified or did not invoice. 被执行人以调解方式确认工程价款优先权，而承包人系关联方、无资质或者未开票。"
     def judged(terms, day, chased, own, ties, licences, invoiced):
@@ -219,7 +219,7 @@ def priority_agreed(f, law, choice):
 
 def confirms_priority(f):
     "Terms that confirm a priority."
-    return is_kind(f, "mediation", "confirmation", "judgment") & told(f, lambda t: None if t is None else any(x["kind"] == "priority" for x in t), "terms")
+    return is_kind(f, "mediation", "confirmation", "judgment") & has_term(f, "priority")
 
 def public_work(f, law):
     "Work for an authority or institution, billed after its audit. 政府投资项目，审计后开票。"

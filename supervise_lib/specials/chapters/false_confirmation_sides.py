@@ -6,7 +6,7 @@
 __all__ = ['FLOAT', 'INT', 'DATE', 'DAYS', 'POINTS', 'DISPUTES', 'ROUTES', 'LENDING', 'MONEY', 'cells', 'told', 'every', 'some',
            'at_least', 'months_on', 'days_from', 'within', 'first_known', 'holds', 'tie_kinds', 'tied', 'lent_share',
            'other_enforcements', 'on_list', 'licensed', 'collector', 'administrator', 'authority', 'many_alike',
-           'causes', 'about', 'is_kind', 'route', 'confirmed', 'graded']
+           'causes', 'about', 'is_kind', 'route', 'has_term', 'confirmed', 'graded']
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #fc1fab22
 import calendar, datetime as dt, re
@@ -128,7 +128,7 @@ def about(f, words) -> pd.Series:
     "Does the cause hold one of the words? Open where it is missing."
     return told(f, lambda c: None if c is None else bool(re.search(words, c)), causes(f))
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #79804a15
+# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #8b80a543
 ROUTES = {"confirmation": "confirmation_ruling", "payment_order": "payment_order", "mediation": "mediation_statement", "judgment": "judgment", "arbitration": "commercial_award", "labour_arbitration": "labour_award",
           "notarial": "notarial_instrument", "objection": "enforcement_act", "distribution": "enforcement_act"}
 LENDING = ("notarial", "arbitration", "confirmation", "payment_order")
@@ -141,6 +141,14 @@ def is_kind(f, *kinds) -> pd.Series:
 def route(f, law):
     "What may follow against the document at hand, by a county. 依文书类型确定监督方式。"
     return instrument_for(told(f, ROUTES.get, "document_kind", kind=pd.ArrowDtype(pa.string())), "county")
+
+def has_term(f, *kinds) -> pd.Series:
+    "Has the document a term of one of these kinds? A mediation whose terms were not delivered leaves it open, and so does a confirmation about property."
+    def has(terms, kind, content):
+        if terms is not None: return any(x["kind"] in kinds for x in terms)
+        if kind == "confirmation": return None if content in (None, "transfer_immovable", "confirm_title", "other") else False
+        return None if kind in (None, "mediation") else False
+    return told(f, has, "terms", "document_kind", "content_kind")
 
 def confirmed(f):
     "A confirmation that was granted."
