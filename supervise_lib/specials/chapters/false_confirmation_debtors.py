@@ -10,12 +10,12 @@ __all__ = ['RELATIVES', 'FRIENDLY', 'FIRST_RANKS', 'SPLIT', 'REMINDED', 'DEBTORS
            'home_buyer', 'before_bankruptcy', 'against_company', 'money_came', 'barred_on', 'time_barred',
            'has_due_day', 'interrupted']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #36cf622d
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #42c88f10
 import datetime as dt, re
 from ...law.calendar import anniversary
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, every, graded, has_term, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
+from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, days_from, every, graded, has_term, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #4ebd2772
@@ -54,7 +54,7 @@ def took_over(f, law):
     "A guarantor who paid the bank takes recourse, or maintenance is owed. 保证人代偿后追偿，或者系抚养费、赡养费。"
     return about(f, "追偿|抚养|扶养|赡养") | (f.claim_rank == "alimony").fillna(False)
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #771d9109
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #6a6a01ad
 FRIENDLY, FIRST_RANKS = ("mediation", "confirmation", "payment_order", "labour_arbitration", "notarial"), ("wage", "construction_priority", "mortgage")
 
 def late_born(f, law, choice):
@@ -64,7 +64,8 @@ def late_born(f, law, choice):
         friendly = None if basis is None else basis in FRIENDLY or (basis == "judgment" and default)
         big = some(rank in FIRST_RANKS, None if not total or share is None else share / total >= choice.distributed_share)
         lent = lent_share(flows, joined, amount)
-        quick = None if asked is None or born is None else (born - asked).days <= choice.quick_title_days
+        pace = days_from(asked, born)
+        quick = None if pace is None else pace <= choice.quick_title_days
         return every(window, friendly, big, some(tied(ties, joined), lent is not None and lent < choice.paid_share, quick))
     return told(f, judged, "basis_effective_date", "first_seizure_date", "plan_date", "basis_kind", "basis_is_default", "distributed_yuan", "distributed_total_yuan", "claim_rank", "ties", "flows", "basis_filed_date", "amount_yuan", "join_date")
 

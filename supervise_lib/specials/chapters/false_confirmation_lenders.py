@@ -131,10 +131,11 @@ def enforceable_deed(f):
     "A deed made enforceable."
     return is_kind(f, "notarial") & (f.instrument_kind == "enforceable_debt")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #0e789cbd
+# %% ../../../notebooks/specials/chapters/false_confirmation_lenders.ipynb #4630abbb
 def too_early(awarded, contract, due, days):
     "Awarded within days of the contract, or before the loan was due."
-    return some(None if awarded is None or contract is None else days_from(contract, awarded) <= days, None if awarded is None else False if due is None else awarded < due)
+    made = days_from(contract, awarded)
+    return some(None if made is None else made <= days, None if awarded is None else False if due is None else awarded < due)
 
 def batch(rows, day, choice):
     "Many awards of one claimant in few months, fast, and against absent respondents."

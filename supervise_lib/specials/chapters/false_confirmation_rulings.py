@@ -19,7 +19,7 @@ from ...model.verdicts import known_absent, one_of
 from .false_confirmation_sides import DAYS, confirmed, days_from, every, graded, route, some, told
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #bc1f644c
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #5deff2aa
 def apply_due(f, law):
     "Last day to apply, from the day of effect or, unknown, of signing."
     start = f.agreement_effective_date.where(f.agreement_effective_date.notna(), f.agreement_date)
@@ -27,7 +27,7 @@ def apply_due(f, law):
 
 def applied_late(f, law):
     "Confirmed although the application came after the statutory days. 超过法定期限申请司法确认仍予确认。"
-    return f.apply_date > apply_due(f, law)
+    return (f.apply_date > apply_due(f, law)).where(~(f.apply_date > f.document_date).fillna(False), pd.NA)    # asked for after it was given: a day is wrong
 
 def days_after_due(f, law):
     "Days from the last day to the application."

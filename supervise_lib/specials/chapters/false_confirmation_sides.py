@@ -41,7 +41,7 @@ def at_least(n, flags):
     yes, open_ = sum(x is True for x in flags), sum(x is None for x in flags)
     return True if yes >= n else None if yes + open_ >= n else False
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #1952b8f0
+# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #5ecda6f4
 def months_on(day, n):
     "The same day n months on (or back), else the month's last."
     if day is None or n is None: return None
@@ -49,8 +49,8 @@ def months_on(day, n):
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 def days_from(a, b):
-    "Days from a to b; open where either is."
-    return None if a is None or b is None else (b - a).days
+    "Days from a to b; open where either is missing, and where b comes first: then one of the two is wrong."
+    return None if a is None or b is None or b < a else (b - a).days
 
 def within(a, low, high):
     "Is a between two days, both included? Open where a bound that matters is unknown."
