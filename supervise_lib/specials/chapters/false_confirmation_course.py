@@ -54,12 +54,13 @@ def joined(t, docs):
     found = docs.select("document_id").join(c.select("basis_key", day="join_date", no="distribution_id", plan="plan_date"), [_.document_id == c.basis_key])
     return listed(found, "joined", "day", "no", "plan")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #35fdf0d8
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #da6b2e4b
 def seizures(t, party):
     "First seizure of anything of side b."
     m = t.everywhere.enforcement_measures.filter(_.enforcement_measure_kind.isin(SEIZURES)).select("start_date", debtor="party_id")
     return of_parties(party, m, "debtor", "b").group_by("document_id").agg(first_seizure_date=_.start_date.min())
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #7a09b711
 def sued(t, party):
     "Civil cases in which either side is the defendant."
     p = t.everywhere.civil_case_parties.filter(_.party_role == "defendant").select("case_no", defendant="party_id").join(t.everywhere.civil_cases.select("case_no", filed="filing_date", claim="claim_yuan"), "case_no")
@@ -75,7 +76,7 @@ def basis(t, docs):
     asked = asked.group_by("key").agg(basis_filed_date=_.basis_filed_date.min(), basis_is_default=_.basis_is_default.any())
     return docs.filter(_.basis_key.notnull()).select("document_id", "basis_key").join(asked, [_.basis_key == asked.key]).select("document_id", "basis_filed_date", "basis_is_default")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #b4b514f1
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #c7a0e209
 FRESH = 45    # days; the rate is published every month
 
 def loans(t, docs):
@@ -98,6 +99,7 @@ def flows(t, p):
     way = lambda x, y: p.join(b, [p[x] == b.payer_party_id, p[y] == b.payee_party_id]).select("document_id", "day", "yuan", "no", to=ibis.literal(y))
     return listed(ibis.union(way("a", "b"), way("b", "a")), "flows", "day", "no", "to", "yuan")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #39f90157
 def lent(t, party):
     "All loans of the lender on side a, anywhere: borrower, day, template, delivery, deduction."
     l = t.everywhere.loans.filter(_.lender_party_id.notnull()).select("lender_party_id", "case_no", contract="contract_date", borrower="borrower_party_id", template="doc_template_key", mode="delivery_mode", stated="principal_stated_yuan", delivered="delivered_yuan", deducted="deducted_upfront_yuan")
@@ -117,7 +119,7 @@ def awards_of(t, party):
     n = t.everywhere.arbitration_cases.filter(_.arbitration_kind == "commercial").select("claimant_party_id", day="award_date", accepted="accept_date", attitude="respondent_attitude", body="arbitration_body_name", no="arbitration_id")
     return listed(of_parties(party, n, "claimant_party_id", "a"), "awards", "day", "no", "accepted", "attitude", "body")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #9b692bb4
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #66030ef4
 def terms(t, docs):
     "Terms of the mediation."
     m = of_documents(t.everywhere.mediation_terms, docs)
@@ -139,6 +141,7 @@ def moved_by_agent(t, docs, agent):
     found = mine.join(helped, [mine.agent == helped.agent_no]).select("document_id", "day", no="case_no").distinct()
     return listed(found, "moved_by_agent", "day", "no")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #e23c3416
 def withdrawals(t, docs):
     "Withdrawals from the housing fund that rest on the document; days of all such withdrawals for the same creditor."
     e = t.everywhere
@@ -151,7 +154,7 @@ def withdrawals(t, docs):
     others = mine.join(drawn, "creditor").select("document_id", "day", "who").distinct()
     return listed(own, "withdrawals", "day", "yuan", "who"), listed(others, "drawn_for_creditor", "day", "who")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #09cae5b8
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #da82b3c2
 LABOUR = "劳动|工资|劳务"
 
 def batches(t, party):
@@ -174,6 +177,7 @@ def insured(t, docs, party):
     found = of_parties(party.semi_join(labour, "document_id"), s, "who", "a").group_by(["document_id", "employer"]).agg(first=_.month.min(), last=_.month.max(), months=_.month.nunique())
     return listed(found, "insured", "employer", "first", "last", "months")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #838f8900
 def arrears(t, p):
     "Wages that side a had reported as unpaid by side b."
     w = t.everywhere.wage_claims.mutate(who="P:" + _.person_id_no, by="O:" + _.uscc).select("who", "by", day="report_date", yuan="claimed_yuan", since="wage_from_month", until="wage_to_month")
@@ -185,7 +189,7 @@ def agent_cases(t, docs):
     d = docs.filter((_.document_kind == "labour_arbitration") & _.claimant_agent_id_no.notnull()).select("document_id", "claimant_agent_id_no")
     return listed(d.join(a, [d.claimant_agent_id_no == a.agent]), "agent_cases", "day", "no")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #8e1d99db
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #8e1dcff7
 def states(t, party):
     "Deaths, imprisonment, detention and incapacity of people on either side."
     e, who = t.everywhere, lambda x: x.mutate(who="P:" + x.person_id_no)
@@ -202,6 +206,7 @@ def born(t, party):
     p = t.everywhere.persons.mutate(who="P:" + _.person_id_no).select("who", "birth_date", "gender")
     return of_parties(party, p, "who", "a").group_by("document_id").agg(birth_date=_.birth_date.min(), gender=_.gender.min())
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #82973634
 def organisations(t, party):
     "Register entries, changes of name and ends of organisations on either side."
     e = t.everywhere
@@ -224,7 +229,7 @@ def builders(t, party, p):
     invoiced = p.join(i, [p.a == i.x, p.b == i.y]).group_by("document_id").agg(invoiced_yuan=_.invoice_yuan.sum())
     return listed(of_parties(party, w, "holder_party_id", "a"), "building_licences", "since", "status", "until"), invoiced
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #79644329
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #c59ed07d
 LONGEST = 5
 
 def both(fn, x, y):
@@ -241,6 +246,7 @@ def edges(t):
     every = ibis.union(suit, jc).filter(_.src.notnull() & _.dst.notnull() & (_.src != _.dst))
     return every.filter(_.src.isin(every.dst) & _.dst.isin(every.src))
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #a534aa6f
 def circles(t, docs):
     "Circles of mediated claims through the document: length, days and amounts."
     step = edges(t)
@@ -254,7 +260,7 @@ def circles(t, docs):
     every = ibis.union(*found).select("document_id", "length", "first", "last", "low", "high").distinct()
     return listed(every, "circles", "length", "first", "last", "low", "high")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #19bc3d58
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #fa19eb20
 def agreements(t, docs):
     "The mediation agreement and the organisation behind a confirmation."
     m = t.everywhere.mediation_agreements.select("agreement_id", "mediation_org_id", "mediator_id_no", "dispute_kind", "dispute_arise_date", "agreement_date", "agreement_effective_date", "perform_due_date", "has_evidence", mediation_accept_date="accept_date")
@@ -262,6 +268,7 @@ def agreements(t, docs):
     m = m.left_join(o, "mediation_org_id").drop("mediation_org_id_right")
     return docs.filter(_.agreement_id.notnull()).select("document_id", "agreement_id").join(m, "agreement_id").drop("agreement_id")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #f6159534
 def papers(t, docs):
     "The text of the document; whether a transcript is among the papers of the case; whether the county's courts share transcripts at all."
     d = t.everywhere.legal_documents
@@ -269,6 +276,7 @@ def papers(t, docs):
     scripts = of_documents(d.filter(_.doc_kind == "transcript"), docs).group_by("document_id").agg(has_transcript=_.count() > 0)
     return text, scripts, _scalar(t.legal_documents.filter(_.doc_kind == "transcript"), "shares_transcripts")
 
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #84eae1f3
 MASSES = ("bank", "licensed_lender", "property_management", "utility")
 
 def years(t, docs, agreement, party):

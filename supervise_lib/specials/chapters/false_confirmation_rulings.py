@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['BARRED', 'DOUBTFUL', 'TITLE', 'ASSIST', 'LIKE', 'QUICK', 'RULES', 'BREATH', 'apply_due', 'applied_late',
            'days_after_due', 'late_severity', 'titled', 'bankrupt', 'not_confirmable', 'matter_severity', 'chance',
-           'flood', 'asked_of_org', 'alone_of_its_kind', 'mass_creditors', 'in_one_breath', 'quick_kind', 'official',
-           'breath_severity', 'both_by_one', 'not_heard', 'heard_online', 'by_different_agents',
-           'outsider_objects_until']
+           'flood', 'asked_of_org', 'mass_creditors', 'in_one_breath', 'quick_kind', 'official', 'breath_severity',
+           'both_by_one', 'not_heard', 'heard_online', 'by_different_agents', 'outsider_objects_until']
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #95e82ce2
 import re
@@ -61,7 +60,7 @@ def matter_severity(f, law):
     grade = lambda kind, text, exits, day: 4 if kind in BARRED or bankrupt(exits, day, True) else 2 if kind in DOUBTFUL or (text and ASSIST.search(text)) else 4
     return graded(f, grade, "content_kind", "doc_text", "exits", "document_date")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #ca555f81
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #9d9e8b56
 def chance(own, enforced, all_, all_enforced, orgs):
     "Probability of so many enforced among the organisation's, times the number of organisations compared; None where a number is missing."
     if None in (own, enforced, all_, all_enforced, orgs) or not all_: return None
@@ -81,10 +80,6 @@ def flood(f, law, choice):
 def asked_of_org(f):
     "The organisation's last confirmation of the year for a kind of dispute."
     return confirmed(f) & f.last_of_org
-
-def alone_of_its_kind(f, law):
-    "The only organisation of its kind for such disputes: there is none to compare it with. 系当地唯一的同类调解组织，无从比较。"
-    return f.like_orgs == 1
 
 def mass_creditors(f, law, choice):
     "Most of its creditors are banks, licensed lenders, property managers or utilities: batch mediation of debts. 主要为金融机构、物业等批量债务调解。"
@@ -147,12 +142,12 @@ def outsider_objects_until(f, law):
     "Earliest end of an outsider's objection: months from the ruling, for one who knew that day."
     return period_months_civil(f.document_date, law.on("jc_objection_third", f.document_date), roll=False)
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #c08638f7
+# %% ../../../notebooks/specials/chapters/false_confirmation_rulings.ipynb #dab2b81d
 RULES = (
     Rule(applied_late, id="FALSE_R01", title=Text("Confirmation granted although the application was out of time", "超期申请司法确认"), severity=late_severity, needs=("apply_date",), applies=confirmed, margin=days_after_due, margin_unit=DAYS,
          shows=("agreement_date", "agreement_effective_date", "accept_date", "document_date"), reads=("jc_apply_window",), instrument=route),
     Rule(not_confirmable, id="FALSE_R02", title=Text("Confirmation of a matter that may not be confirmed", "确认不得司法确认的事项"), severity=matter_severity, needs=("content_kind",), applies=confirmed, shows=("doc_text", "exits", "document_date"), instrument=route),
-    Rule(flood, id="FALSE_R03", title=Text("One organisation's confirmations end in enforcement too often", "调解组织（调解员）高频异常"), severity=2, needs=("org_cases", "year_cases"), applies=asked_of_org, exclusions=(alone_of_its_kind, mass_creditors),
+    Rule(flood, id="FALSE_R03", title=Text("One organisation's confirmations end in enforcement too often", "调解组织（调解员）高频异常"), severity=2, needs=("org_cases", "year_cases"), applies=asked_of_org, exclusions=(mass_creditors,),
          complete=("enforcement_cases",), shows=("mediation_org_name", "mediation_org_kind", "org_pace", "year_pace", *LIKE), choices=("org_share", "org_min_enforced", "org_p", "listed_share"), instrument="suggestion_social"),
     Rule(not_heard, id="FALSE_R27", title=Text("Confirmation without both parties before the judge", "司法确认未共同到场核实"), severity=3, needs=("document_date",), applies=confirmed, exclusions=(heard_online, by_different_agents), deadline=outsider_objects_until,
          shows=("is_both_present", "agents", "has_transcript", "day_cases", "apply_date", "judge_staff_id"), reads=("jc_objection_third",), choices=("per_day",), instrument=route),
