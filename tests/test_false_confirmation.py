@@ -93,56 +93,60 @@ def table(name, *rows):
     schema = contract(name).arrow_schema()
     return pd.DataFrame({f.name: pd.Series([r.get(f.name) for r in rows], dtype=pd.ArrowDtype(f.type)) for f in schema})
 
-def one_ruling(folder, *more):
-    "A lake with one confirmation in a county, and further rows anywhere."
-    day, sides = D(2022, 3, 1), dict(party_a_party_id="P:P1", party_b_party_id="P:P2")
-    rows = {"mediation_agreements": [dict(agreement_id="m", mediation_org_id="o", dispute_kind="loan", accept_date=day, agreement_date=day, agreement_effective_date=day, perform_due_date=D(2022, 5, 1), has_evidence=True, region_code=HERE, **sides)],
-            "confirmation_cases": [dict(case_no="c1", agreement_id="m", apply_date=D(2022, 3, 10), decide_date=D(2022, 3, 20), outcome_kind="confirmed", content_kind="money", confirm_yuan=5e5, is_both_present=True, region_code=HERE, **sides)],
-            "deaths": [dict(person_id_no="P9", death_source="health", death_date=day, region_code=HERE)], "kinships": [dict(person_a_id_no="P8", person_b_id_no="P9", kin_kind="child", valid_from=day, region_code=HERE)],
-            "enforcement_cases": [dict(enforcement_case_no="e9", basis_key="x", filing_date=day, region_code=HERE)], "enforcement_case_parties": [dict(enforcement_case_no="e9", party_id="P:P9", party_role="enforcement_debtor", region_code=HERE)]}
-    for name, row in more: rows.setdefault(name, []).append(row)
-    lake = Lake(folder)
+def ruling(n, **over):
+    "A lawful confirmation between P{n}a and P{n}b, its agreement included."
+    day, sides = D(2022, 3, 1), dict(party_a_party_id=f"P:P{n}a", party_b_party_id=f"P:P{n}b")
+    yield "mediation_agreements", dict(agreement_id=f"m{n}", mediation_org_id="o", dispute_kind="loan", accept_date=day, agreement_date=day, agreement_effective_date=day, perform_due_date=D(2022, 5, 1), has_evidence=True, region_code=HERE, **sides)
+    yield "confirmation_cases", dict(case_no=n, agreement_id=f"m{n}", apply_date=D(2022, 3, 10), decide_date=D(2022, 3, 20), outcome_kind="confirmed", content_kind="money", confirm_yuan=5e5, is_both_present=True, region_code=HERE, **sides)
+    for i, x in enumerate("ab", 1): yield "civil_case_parties", dict(case_no=n, party_seq=i, party_id=f"P:P{n}{x}", party_role="applicant", region_code=HERE)
+
+def chased(n):
+    "The debtor was under enforcement in the other county before; the confirmation is enforced there, too."
+    yield "enforcement_cases", dict(enforcement_case_no=f"e1{n}", basis_key=f"y{n}", filing_date=D(2021, 6, 1), region_code=THERE)
+    yield "enforcement_case_parties", dict(enforcement_case_no=f"e1{n}", party_id=f"P:P{n}b", party_role="enforcement_debtor", region_code=THERE)
+    yield "enforcement_cases", dict(enforcement_case_no=f"e2{n}", basis_key=n, filing_date=D(2022, 6, 1), region_code=THERE)
+
+def brothers(n): yield "kinships", dict(person_a_id_no=f"P{n}b", person_b_id_no=f"P{n}a", kin_kind="sibling", valid_from=D(2000, 1, 1), region_code=THERE)
+def lent(n): yield "bank_transfers", dict(flow_id=f"f{n}", payer_party_id=f"P:P{n}a", payee_party_id=f"P:P{n}b", txn_date=D(2020, 6, 1), txn_yuan=4e5, region_code=THERE)
+def death(who): yield "deaths", dict(person_id_no=who, death_source="cremation", death_date=D(2022, 1, 1), region_code=THERE)
+def dear(n, day):
+    "A loan at thirty per cent."
+    yield "loans", dict(case_no=n, loan_seq=1, contract_date=day, due_date=day.replace(year=day.year + 1), principal_stated_yuan=1e5, delivered_yuan=1e5, deducted_upfront_yuan=0., fee_yuan=0., rate_year=.3, lender_party_id=f"P:P{n}a", borrower_party_id=f"P:P{n}b", region_code=HERE)
+def ring(n, last):
+    "Three more claims that close a circle with the first."
+    for i, (a, b) in enumerate((("b", "c"), ("c", "d"), ("d", "a"))):
+        yield "confirmation_cases", dict(case_no=f"{n}r{i}", apply_date=D(2022, 4, 1), decide_date=last if i == 2 else D(2022, 4, 10), outcome_kind="confirmed", confirm_yuan=5.2e5, party_a_party_id=f"P:P{n}{a}", party_b_party_id=f"P:P{n}{b}", region_code=THERE)
+
+@pytest.fixture(scope="module")
+def two_counties(tmp_path_factory):
+    "Confirmations of one county whose explanation, or whose trouble, lies in another."
+    here = dict(region_code=HERE)    # the county delivered these registers, too
+    rows = {"lpr_rates": [dict(lpr_date=D(2021, 1, 20), lpr_1y=.0385)], "enforcement_cases": [dict(enforcement_case_no="e", filing_date=D(2021, 1, 1), **here)], "enforcement_case_parties": [dict(enforcement_case_no="e", party_id="P:P9", party_role="enforcement_debtor", **here)],
+            "kinships": [dict(person_a_id_no="P8", person_b_id_no="P9", kin_kind="child", valid_from=D(2000, 1, 1), **here)]}
+    told = [*(x for n in "ABCDEFGHI" for x in ruling(n)), *chased("A"), *chased("B"), *brothers("B"), *chased("C"), *brothers("C"), *lent("C"), *death("PDb"), *death("WEb"), *dear("F", D(2021, 2, 1)), *dear("G", D(2021, 12, 1)), *ring("H", D(2022, 4, 10)), *ring("I", None)]
+    for name, row in told: rows.setdefault(name, []).append(row)
+    lake = Lake(tmp_path_factory.mktemp("two") / "lake")
     for name, found in rows.items(): lake.write(name, table(name, *found))
-    return lake
+    return lake, Run(NAME, HERE, AS_OF, lake=lake).verdicts.set_index(["rule", "document_id"]).outcome
 
-def outcome(lake, rule):
-    v = Run(NAME, HERE, AS_OF, lake=lake).verdicts
-    return v[(v.rule == rule) & (v.document_id == "c1")].outcome.item()
+def test_enforcement_and_kin_of_another_county_are_seen(two_counties):
+    assert [two_counties[1]["FALSE_R05", n] for n in "ABC"] == ["clear", "hit", "clear"]
 
-CHASED = (("enforcement_cases", dict(enforcement_case_no="e1", basis_key="y", filing_date=D(2021, 6, 1), region_code=THERE)), ("enforcement_case_parties", dict(enforcement_case_no="e1", party_id="P:P2", party_role="enforcement_debtor", region_code=THERE)),
-          ("enforcement_cases", dict(enforcement_case_no="e2", basis_key="c1", filing_date=D(2022, 6, 1), region_code=THERE)))
+def test_a_death_recorded_elsewhere_counts_and_a_namesake_does_not(two_counties):
+    assert [two_counties[1]["FALSE_R20", n] for n in "ADE"] == ["clear", "hit", "clear"]
 
-def test_enforcement_and_kin_of_another_county_are_seen(tmp_path):
-    brothers = ("kinships", dict(person_a_id_no="P2", person_b_id_no="P1", kin_kind="sibling", valid_from=D(2000, 1, 1), region_code=THERE))
-    assert outcome(one_ruling(tmp_path / "a", *CHASED), "FALSE_R05") == "clear"
-    assert outcome(one_ruling(tmp_path / "b", *CHASED, brothers), "FALSE_R05") == "hit"
-    lent = ("bank_transfers", dict(flow_id="f", payer_party_id="P:P1", payee_party_id="P:P2", txn_date=D(2020, 6, 1), txn_yuan=4e5, region_code=THERE))
-    assert outcome(one_ruling(tmp_path / "c", *CHASED, brothers, lent), "FALSE_R05") == "clear"
+def test_an_lpr_that_ends_early_is_not_lent_to_later_years(two_counties):
+    assert [two_counties[1]["FALSE_R18", n] for n in "FG"] == ["hit", "cannot_tell"]
 
-def test_a_death_recorded_elsewhere_counts_and_a_namesake_does_not(tmp_path):
-    death = lambda who: ("deaths", dict(person_id_no=who, death_source="cremation", death_date=D(2022, 1, 1), region_code=THERE))
-    assert outcome(one_ruling(tmp_path / "b", death("P2")), "FALSE_R20") == "hit"
-    assert outcome(one_ruling(tmp_path / "c", death("W2")), "FALSE_R20") == "clear"
+def test_a_circle_of_four_is_found_and_an_undated_step_leaves_it_open(two_counties):
+    assert [two_counties[1]["FALSE_R14", n] for n in "AHI"] == ["clear", "hit", "cannot_tell"]
 
-def test_without_registers_of_death_nobody_is_said_to_have_lived(tmp_path):
-    lake = one_ruling(tmp_path)
-    bare = Lake(tmp_path / "bare")
-    for name in ("mediation_agreements", "confirmation_cases"): bare.write(name, lake.table(name).execute())
-    v = Run(NAME, HERE, AS_OF, lake=bare).verdicts.set_index("rule").outcome
+def test_without_registers_nobody_is_said_to_have_lived_or_to_be_unrelated(tmp_path, two_counties):
+    bare = Lake(tmp_path)
+    for name in ("mediation_agreements", "confirmation_cases"): bare.write(name, two_counties[0].table(name, HERE).execute())
+    v = Run(NAME, HERE, AS_OF, lake=bare).verdicts
+    v = v[v.document_id == "A"].set_index("rule").outcome
     assert v["FALSE_R20"] == v["FALSE_R05"] == v["FALSE_R15"] == v["FALSE_R02"] == "cannot_tell" and v["FALSE_R01"] == v["FALSE_R27"] == "clear"
-
-def test_an_lpr_that_ends_early_is_not_lent_to_later_years(tmp_path):
-    loan = ("loans", dict(case_no="c1", loan_seq=1, contract_date=D(2021, 12, 1), due_date=D(2022, 12, 1), principal_stated_yuan=1e5, delivered_yuan=1e5, deducted_upfront_yuan=0., fee_yuan=0., rate_year=.3, lender_party_id="P:P1", borrower_party_id="P:P2", region_code=HERE))
-    rate = lambda day: ("lpr_rates", dict(lpr_date=day, lpr_1y=.0385))
-    assert outcome(one_ruling(tmp_path / "a", loan, rate(D(2021, 11, 22))), "FALSE_R18") == "hit"
-    assert outcome(one_ruling(tmp_path / "b", loan, rate(D(2021, 1, 20))), "FALSE_R18") == "cannot_tell"
-
-def test_a_circle_of_four_is_found_and_an_undated_step_leaves_it_open(tmp_path):
-    step = lambda no, a, b, **over: ("confirmation_cases", dict(case_no=no, apply_date=D(2022, 4, 1), outcome_kind="confirmed", confirm_yuan=5.2e5, party_a_party_id=a, party_b_party_id=b, region_code=THERE, **{"decide_date": D(2022, 4, 10), **over}))
-    parties = tuple(("civil_case_parties", dict(case_no="c1", party_seq=i, party_id=p, party_role="applicant", region_code=HERE)) for i, p in enumerate(("P:P1", "P:P2"), 1))
-    ring = [step("c2", "P:P2", "P:P3"), step("c3", "P:P3", "P:P4"), step("c4", "P:P4", "P:P1")]
-    assert outcome(one_ruling(tmp_path / "a", *parties, *ring), "FALSE_R14") == "hit"
-    assert outcome(one_ruling(tmp_path / "c", *parties, *ring[:2], step("c4", "P:P4", "P:P1", decide_date=None)), "FALSE_R14") == "cannot_tell"
 
 
 # --- the catalogue's worked examples ----------------------------------------------------------------------------------------------------------
