@@ -39,7 +39,7 @@ def wording(section: str) -> dict[str, Text]:
     found = yaml.load(resource("params/words.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)[section]
     return {name: Text(**text) for name, text in found.items()}
 
-# %% ../notebooks/settings.ipynb #4f076357
+# %% ../notebooks/settings.ipynb #5e93bafa
 @dataclass(frozen=True)
 class Settings:
     "The workbench's settings, as in settings.ini. 工作台设置"
@@ -51,6 +51,8 @@ class Settings:
     lang: str = "zh"
     workers: int = 0            # 0: one per core
     scheduler: str | None = None
+    remote_lake: str | None = None       # fsspec locations, of which lake and outputs are then the mirrors here
+    remote_outputs: str | None = None
     backend: str = "duckdb"
     pseudonymise: bool = True
     key_file: Path = Path("~/.config/supervise_lib/identity.key")

@@ -15,14 +15,15 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    "A small demo province, read only: `lake` and `folder` (deliveries and truth), with an identity key of its own."
+    "A small demo province, read only: `lake` with the tables of one special and `folder` (deliveries and truth), with an identity key of its own."
     from supervise_lib.data.demo import build_demo
     from supervise_lib.data.lake import Lake
+    from supervise_lib.model.special import special
     base = tmp_path_factory.mktemp("province")
     with pytest.MonkeyPatch.context() as m:
         m.setenv("SUPERVISE_KEY_FILE", str(base / "identity.key"))
         lake = Lake(base / "lake")
-        report = build_demo(lake, base / "delivered", scale=.05)
+        report = build_demo(lake, base / "delivered", scale=.05, tables=special(SPECIAL).tables)
         lake.close()
     return SimpleNamespace(lake=base / "lake", folder=base / "delivered", key=base / "identity.key", report=report)
 

@@ -15,7 +15,7 @@ RULES = {f"FILING_R{i:02d}" for i in range(1, 25) if i not in (8, 23)}
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("filing")
     lake = Lake(home / "lake")
-    build_demo(lake, home / "demo", .04)
+    build_demo(lake, home / "demo", .04, tables=special("case_filing").tables)
     return Run("case_filing", "340000", AS_OF, lake=lake), truth(home / "demo", "case_filing"), lake
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from supervise_lib import cli
 from supervise_lib.work.batch import batch, plan
-from supervise_lib.work.cluster import run_on
+from supervise_lib.work.cluster import brought, run_on
+from supervise_lib.work.execute import Done, Job
 
 pytestmark = pytest.mark.usefixtures("chinese")
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -41,8 +42,38 @@ def test_the_same_plan_gives_the_same_bytes(cluster, place, tmp_path):
         bytes_of = lambda folder: {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file() and p.name != "run.json"}
         assert bytes_of(here) == bytes_of(there) and bytes_of(here)
     assert (outputs / "index.html").read_text(encoding="utf-8").count("data-status=done") == len(REGIONS)
-    said = CliRunner().invoke(cli.app, ["batch", *(x for r in REGIONS for x in ("-r", r)), "--as-of", DAY, "--outputs", str(outputs), "--scheduler", cluster.scheduler_address])
+    said = CliRunner().invoke(cli.app, ["batch", "-s", SPECIAL, *(x for r in REGIONS for x in ("-r", r)), "--as-of", DAY, "--outputs", str(outputs), "--scheduler", cluster.scheduler_address])
     assert said.exit_code == 0 and "0 done, 4 skipped, 0 failed" in said.output
+
+
+def test_machines_that_share_only_a_store(cluster, place, demo, tmp_path, monkeypatch):
+    "Lake and outputs at a location of fsspec: the same bytes come back, what is unchanged is skipped, a run of something else is refused."
+    home, store = tmp_path / "here", tmp_path / "store"
+    store.mkdir(); shutil.copytree(place.home, home); shutil.copytree(demo.lake, store / "lake")
+    for name in ("LAKE", "OUTPUTS"): monkeypatch.delenv(f"SUPERVISE_{name}", raising=False)
+    monkeypatch.setenv("SUPERVISE_HOME", str(home)); monkeypatch.setenv("SUPERVISE_CACHE", str(tmp_path / "cache"))
+    (home / "settings.ini").write_text(f"[workbench]\nscheduler = {cluster.scheduler_address}\nremote_lake = file://{store}/lake\nremote_outputs = file://{store}/outputs\n", encoding="utf-8")
+    cluster_env(cluster, SUPERVISE_CACHE=str(tmp_path / "cache"))
+    command = ["batch", "-s", SPECIAL, *(x for r in REGIONS for x in ("-r", r)), "--as-of", DAY]
+    said = CliRunner().invoke(cli.app, command)
+    assert said.exit_code == 0 and f"{len(REGIONS)} done, 0 skipped, 0 failed" in said.output, said.output
+    for region in REGIONS:
+        bytes_of = lambda folder: {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*") if p.is_file() and p.name != "run.json" and not p.name.startswith(".")}
+        here, there = (bytes_of(folder / "runs" / SPECIAL / region / DAY) for folder in (place.outputs, home / "outputs"))
+        assert here == there == bytes_of(store / "outputs" / "runs" / SPECIAL / region / DAY) and here
+    assert (store / "outputs" / "index.html").is_file() and len(list((store / "outputs" / "batches").glob("*.json"))) == 1
+    shutil.rmtree(home / "outputs")                                  # another machine begins: it fetches what is there
+    assert f"0 done, {len(REGIONS)} skipped, 0 failed" in CliRunner().invoke(cli.app, command).output
+    done = Done(Job(SPECIAL, REGIONS[0], DAY), "done")
+    record = store / "outputs" / "runs" / SPECIAL / REGIONS[0] / DAY / "run.json"
+    record.write_text(record.read_text(encoding="utf-8").replace('"code": "', '"code": "0'), encoding="utf-8")
+    assert "rests on something else than is here: code" in brought(done, f"file://{store}/outputs", home / "outputs").error
+
+
+def cluster_env(cluster, **names):
+    "Set variables in the workers."
+    from distributed import Client
+    with Client(cluster.scheduler_address) as client: client.run(os.environ.update, names)
 
 
 def test_failures_and_long_runs_are_told_and_stop_no_other(cluster, toy):
@@ -102,7 +133,7 @@ def test_a_scheduler_that_is_not_there_is_told_before_anything_is_written(toy):
 def test_without_dask_it_says_what_to_install(toy, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'supervise_lib\[cluster\]'"): run_on("tcp://127.0.0.1:8786")
-    monkeypatch.setattr(sys, "argv", ["supervise", "batch", "-r", toy.regions[0], "--as-of", DAY, "--scheduler", "tcp://127.0.0.1:8786"])
+    monkeypatch.setattr(sys, "argv", ["supervise", "batch", "-s", SPECIAL, "-r", toy.regions[0], "--as-of", DAY, "--scheduler", "tcp://127.0.0.1:8786"])
     with pytest.raises(SystemExit) as ended: cli.main()
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.startswith("supervise: a scheduler needs Dask") and said.count("\n") == 1 and not toy.outputs.exists()

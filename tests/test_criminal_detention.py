@@ -21,7 +21,7 @@ AS_OF = "2023-12-31"
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("detention")
     lake = Lake(home / "lake")
-    build_demo(lake, home / "demo", .04)
+    build_demo(lake, home / "demo", .04, tables=special("criminal_detention").tables)
     return Run("criminal_detention", "340000", AS_OF, lake=lake), truth(home / "demo", "criminal_detention"), lake
 
 @pytest.fixture(scope="module")

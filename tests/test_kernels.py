@@ -180,14 +180,23 @@ def test_failing_notebook_is_written_alike(tmp_path):
 TEMPLATES = sorted((Path(__file__).resolve().parents[1] / "templates").glob("*.ipynb"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("template", TEMPLATES, ids=[t.stem for t in TEMPLATES])
-def test_same_template(tmp_path, monkeypatch, template):
-    "Each template on a small demo lake: every cell alike from both engines."
+@pytest.fixture(scope="module")
+def whole_lake(tmp_path_factory):
+    "A small demo lake with the tables of all specials."
     from supervise_lib.data.demo import build_demo
     from supervise_lib.data.lake import Lake
-    lake = Lake(tmp_path / "lake"); build_demo(lake, tmp_path / "demo", 0.1); lake.close()
-    monkeypatch.setenv("SUPERVISE_LAKE", str(tmp_path / "lake")); monkeypatch.setenv("SUPERVISE_OUTPUTS", str(tmp_path / "outputs"))
+    base = tmp_path_factory.mktemp("whole")
+    lake = Lake(base / "lake")
+    with pytest.MonkeyPatch.context() as m: m.setenv("SUPERVISE_KEY_FILE", str(base / "key")); build_demo(lake, base / "demo", .05)
+    lake.close()
+    return base / "lake"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", TEMPLATES, ids=[t.stem for t in TEMPLATES])
+def test_same_template(tmp_path, monkeypatch, whole_lake, template):
+    "Each template on a small demo lake: every cell alike from both engines."
+    monkeypatch.setenv("SUPERVISE_LAKE", str(whole_lake)); monkeypatch.setenv("SUPERVISE_OUTPUTS", str(tmp_path / "outputs"))
     given, found = {"region": "340100", "as_of": "2023-12-31", "lang": "zh"}, {}
     for engine in ("nbclient", "supervise"):
         nb = papermill.execute_notebook(str(template), None, given, engine_name=engine, progress_bar=False)

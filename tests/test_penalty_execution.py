@@ -27,7 +27,7 @@ MINE = {f"EXEC_R{i:02d}" for i in (*range(1, 16), 18, 19, 20, 21, 23, 46)}
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("execution")
     lake = Lake(home / "lake")
-    build_demo(lake, home / "demo", .04)
+    build_demo(lake, home / "demo", .04, tables=special("penalty_execution").tables)
     return Run("penalty_execution", "340000", AS_OF, lake=lake), truth(home / "demo", "penalty_execution"), lake
 
 @pytest.fixture(scope="module")

@@ -158,19 +158,20 @@ def as_in_lake(keys: pd.Series) -> pd.Series:
 
 PLANTED = "truth_planted_"
 
-# %% ../../notebooks/data/demo.ipynb #c7f7c847
+# %% ../../notebooks/data/demo.ipynb #a79c6847
 def build_demo(lake, folder: str | Path, scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31", cases=None, tables=None) -> pd.DataFrame:  # cases: planted rows; default: those of all params files
     "Deliver, ingest every file, read the documents, plant the rows of params files; what became of the rows of each table. 建演示数据湖"
     from supervise_lib.data.lake import Lake
     from supervise_lib.data.readers import ingest
     lake = lake if isinstance(lake, Lake) else Lake(lake)
+    reading = importlib.import_module("supervise_lib.data.reading") if importlib.util.find_spec("supervise_lib.data.reading") else None
+    if tables is not None and reading and set(tables) & set(reading.ABOUT): tables = {*tables, "legal_documents"}     # from which they are filled
     found, out = deliver(folder, scale, seed, as_of, tables), []
     for agency, names in agencies(found.files).items():
         for table in names:
             r = ingest(table, found.files[table], lake, extract_date=as_of, source=f"demo {agency}", legal_basis="demo", complete=True)
             out.append((agency, table, len(found.files[table]), r.rows, r.accepted, r.quarantined))
-    if importlib.util.find_spec("supervise_lib.data.reading"):
-        importlib.import_module("supervise_lib.data.reading").fill(lake)
+    if reading: reading.fill(lake)
     out += _planted(lake, Path(folder), planted() if cases is None else cases, as_of)
     return pd.DataFrame(out, columns=["agency", "table", "files", "rows", "accepted", "quarantined"])
 

@@ -130,7 +130,7 @@ def _read_key(path):
                       "Restore it from its backup 密钥文件损坏") from None
     return key
 
-# %% ../../notebooks/data/identity.ipynb #a5d39538
+# %% ../../notebooks/data/identity.ipynb #f908b510
 class Keyring:
     "The key, the vault and the log of openings. 密钥、密库与查阅日志"
     def __init__(self, key_file: str | Path | None = None):  # default: SUPERVISE_KEY_FILE, else the setting key_file
@@ -148,6 +148,10 @@ class Keyring:
     def fingerprint(self) -> str:
         "A name for the key that says nothing about it; a lake keeps it, so that a wrong key is noticed. 密钥指纹"
         return hashlib.sha256(self._keys["name"]).hexdigest()[:16]
+
+    def sign(self, text: str) -> str:
+        "A digest of a text that only the holder of the key can make: for logs that must not be rewritten. 密钥签名"
+        return hmac.digest(self._keys["log"], text.encode(), "sha256").hex()
 
     def __repr__(self): return f"Keyring({str(self.key_file)!r}, fingerprint {self.fingerprint})"
 
