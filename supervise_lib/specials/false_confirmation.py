@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'RULING', 'STATISTICS', 'MARKS', 'HELD', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'rulings_of', 'folded',
-           'Ruling', 'Enforced', 'CourtShare', 'share', 'limits', 'timeline_of']
+           'Ruling', 'Enforced', 'CourtShare', 'share', 'limit_days', 'timeline_of']
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #b2025d70
+# %% ../../notebooks/specials/false_confirmation.ipynb #b191763e
 from dataclasses import dataclass, replace
 import pandas as pd
 from ..law.calendar import days_between
@@ -15,7 +15,7 @@ from ..model.lists import to_lists
 from ..model.special import Special
 from ..model.verdicts import BOOL
 from .chapters.false_confirmation_debtors import RULES as DEBTORS
-from .chapters.false_confirmation_documents import KEY
+from .chapters.false_confirmation_documents import CUSTODY, KEY, PRISON
 from .chapters.false_confirmation_frame import DERIVED, TABLES, confirmation_frame
 from .chapters.false_confirmation_gains import RULES as GAINS
 from .chapters.false_confirmation_lenders import RULES as LENDERS
@@ -26,7 +26,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #faa8b5bb
+# %% ../../notebooks/specials/false_confirmation.ipynb #712916dc
 def rulings_of(frame: pd.DataFrame) -> pd.DataFrame:
     "Confirmations with `days_to_ruling`, `was_ruled` and `was_enforced`; those without a ruling wait up to the last day recorded."
     f = frame[(frame["document_kind"] == "confirmation").fillna(False).to_numpy(bool)]
@@ -35,7 +35,7 @@ def rulings_of(frame: pd.DataFrame) -> pd.DataFrame:
     until = f["document_date"].where(ruled, pd.Series(last, index=f.index, dtype=DATE))
     days = days_between(f["apply_date"], until)
     enforced = told(f, lambda own, outcome: bool(own) if outcome == "confirmed" else None, "own_enforcement", "outcome_kind")
-    return f.assign(days_to_ruling=days.where(days >= 0, pd.NA), was_ruled=ruled.astype(BOOL), was_enforced=enforced, org_name=f["mediation_org_name"].where(f["mediation_org_name"].notna(), f["mediation_org_id"]))
+    return f.assign(days_to_ruling=days.where(days >= 0, pd.NA), was_ruled=ruled.astype(BOOL), was_enforced=enforced, mediation_org_name=f["mediation_org_name"].where(f["mediation_org_name"].notna(), f["mediation_org_id"]))
 
 # %% ../../notebooks/specials/false_confirmation.ipynb #8b5512aa
 FEW = Text("{n} groups with too few confirmations", "{n}个单位（确认件数过少）")
@@ -69,24 +69,24 @@ class CourtShare(Rate):
     "A share by court. 各法院占比"
     def compute(self, frame, verdicts=None, region=None): return folded(super().compute(frame, verdicts, region))
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #e96a5945
+# %% ../../notebooks/specials/false_confirmation.ipynb #a8c8f7f8
 def share(rule_id, by, en, zh):
     "The share of hits of one rule by court."
     return CourtShare(id=f"share_{rule_id.lower()}", title=Text(en, zh), rule=rule_id, by=by, key=KEY)
 
-def limits() -> tuple:
-    "Days within which a confirmation is to be decided: usual, extended, and of the special procedure."
-    last = lambda name: Law().value(name).history[-1].value
-    return (last("jc_decide_limit"), last("jc_decide_limit") + last("jc_decide_ext_days"), last("special_limit"))
+def limit_days() -> tuple:
+    "Days within which a confirmation is to be decided, with their names: usual, extended, and of the special procedure."
+    usual, more, special_ = (Law().value(name).history[-1].value for name in ("jc_decide_limit", "jc_decide_ext_days", "special_limit"))
+    return ((Text("decision", "审查期限"), usual), (Text("extended", "延长后"), usual + more), (Text("special procedure", "特别程序"), special_))
 
-RULING = Ruling(id="ruling", title=Text("Days from application to ruling", "申请至裁定天数"), days="days_to_ruling", seen="was_ruled", by="court_code", marks=limits())
-STATISTICS = (RULING, Enforced(id="enforced", title=Text("Share of confirmations enforced, by organisation", "调解组织司法确认进入执行占比"), of="was_enforced", by="org_name"),
+RULING = Ruling(id="ruling", title=Text("Days from application to ruling", "申请至裁定天数"), days="days_to_ruling", seen="was_ruled", by="court_code", marks=tuple(n for _, n in limit_days()))
+STATISTICS = (RULING, Enforced(id="enforced", title=Text("Share of confirmations enforced, by organisation", "调解组织司法确认进入执行占比"), of="was_enforced", by="mediation_org_name"),
               share("FALSE_R01", "court_code", "Share applied for late", "超期申请占比"), share("FALSE_R27", "court_code", "Share without both parties heard", "未共同到场核实占比"))
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #db95a900
+# %% ../../notebooks/specials/false_confirmation.ipynb #3f8a9879
 MARKS = {"contract_date": Text("contract", "合同（借据）"), "dispute_arise_date": Text("dispute", "纠纷发生"), "agreement_date": Text("agreement", "调解协议"), "filed_date": Text("asked for", "申请（立案）"), "document_date": Text("document", "文书作出"), "perform_due_date": Text("due", "履行期满"),
          "first_seizure_date": Text("first seizure", "首次查封"), "join_date": Text("joined the distribution", "申请参与分配"), "plan_date": Text("plan", "分配方案"), "claim_basis_date": Text("objector's contract", "异议人签约")}
-HELD = {"prison": Text("in prison", "服刑"), "custody": Text("in custody", "羁押"), "incapacity": Text("without capacity", "无行为能力")}
+HELD = {PRISON: Text("in prison", "服刑"), CUSTODY: Text("in custody", "羁押"), "incapacity": Text("without capacity", "无行为能力")}
 
 def timeline_of(run) -> dict:
     "Days around the most urgent lead's document, as arguments of `timeline`."

@@ -8,10 +8,10 @@ __all__ = ['SEIZURES', 'FRESH', 'LABOUR', 'LONGEST', 'MASSES', 'listed', 'attach
            'property_of', 'moved_by_agent', 'withdrawals', 'batches', 'insured', 'arrears', 'agent_cases', 'states',
            'born', 'organisations', 'listings', 'builders', 'both', 'edges', 'circles', 'agreements', 'papers', 'years']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #8568dc9c
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #04e2eae6
 import ibis
 from ibis import _
-from .false_confirmation_documents import STRONG, of_documents
+from .false_confirmation_documents import CUSTODY, PRISON, STRONG, of_documents
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #bd120fc0
 def listed(table, name, *fields, order=None):
@@ -189,14 +189,14 @@ def agent_cases(t, docs):
     d = docs.filter((_.document_kind == "labour_arbitration") & _.claimant_agent_id_no.notnull()).select("document_id", "claimant_agent_id_no")
     return listed(d.join(a, [d.claimant_agent_id_no == a.agent]), "agent_cases", "day", "no")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #8e1dcff7
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #cd3f9ae2
 def states(t, party):
     "Deaths, imprisonment, detention and incapacity of people on either side."
     e, who = t.everywhere, lambda x: x.mutate(who="P:" + x.person_id_no)
     none = ibis.null("date")
     dead = who(e.deaths).select("who", since="death_date", until=none, state=ibis.literal("death"))
-    jail = who(e.prison_terms).select("who", since="admit_date", until=ibis.coalesce(_.prison_release_date, _.term_end_registered), state=ibis.literal("prison"))
-    held = who(e.custody_stays).select("who", since=_.in_time.date(), until=_.out_time.date(), state=ibis.literal("custody"))
+    jail = who(e.prison_terms).select("who", since="admit_date", until=ibis.coalesce(_.prison_release_date, _.term_end_registered), state=ibis.literal(PRISON))
+    held = who(e.custody_stays).select("who", since=_.in_time.date(), until=_.out_time.date(), state=ibis.literal(CUSTODY))
     weak = who(e.person_status_events).filter(_.status_kind == "incapacity").select("who", since="valid_from", until="valid_to", state=ibis.literal("incapacity"))
     every = ibis.union(dead, jail, held, weak).filter(_.who.startswith(STRONG))
     return listed(of_parties(party, every, "who").select("document_id", "side", "party", "state", "since", "until").distinct(), "states", "since", "state", "party", "side", "until")

@@ -9,10 +9,11 @@ __all__ = ['WAGE', 'WORK', 'AGES', 'RULES', 'month_number', 'soon', 'insured_mon
            'mediated_transfer', 'joint_home', 'fund_drawn', 'drawn_on', 'in_circle', 'mediated', 'trading',
            'priority_agreed', 'confirms_priority', 'public_work']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #8aa77c5c
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #c43a5a99
 import datetime as dt
 from ...model.rules import Rule
 from .false_confirmation_course import LABOUR
+from .false_confirmation_documents import CUSTODY, PRISON
 from .false_confirmation_sides import (about, at_least, authority, collector, days_from, every, graded, has_term, is_kind, licensed, many_alike, months_on, other_enforcements, route, some, tied, told)
 from ...text import Text
 
@@ -91,7 +92,7 @@ def reported_before(f, law):
     "The wages were on the labour inspection's register before the claim: a collective settlement led by the authority. 劳动监察已登记欠薪，系政府主导集中处理。"
     return told(f, lambda rows, filed: None if filed is None else any(x["day"] and x["day"] < filed for x in rows or []), "arrears", "filed_date")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #a9c24ec3
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #db864ae6
 def confirms_work(f):
     "An award that confirms an employment of a stated time."
     return is_kind(f, "labour_arbitration") & f.claimed_emp_start_date.notna().astype("bool[pyarrow]") & told(f, lambda k: None if k is None else k in ("award", "mediation", "confirm"), "close_kind")
@@ -101,7 +102,7 @@ def hard_signs(start, end, filed, company, orgs, born, min_age, states):
     org = next((o for o in orgs or [] if o["party"] == company), None)
     age = None if born is None or start is None else start.year - born.year - ((start.month, start.day) < (born.month, born.day))
     last = end or filed
-    held = [x for x in states or [] if x["side"] == "a" and x["state"] in ("prison", "custody") and x["since"]]
+    held = [x for x in states or [] if x["side"] == "a" and x["state"] in (PRISON, CUSTODY) and x["since"]]
     locked = some(*(every(x["since"] < last, None if x["until"] is None else start < x["until"]) for x in held)) if last and start else None
     dead = any(x["side"] == "a" and x["state"] == "death" and x["since"] and filed and x["since"] < filed for x in states or [])
     return [None if org is None or org["established"] is None or start is None else start < org["established"], None if age is None or min_age is None else age < min_age, locked, dead]
@@ -138,7 +139,7 @@ def invented_work(f, law, choice):
         return some(*hard, at_least(choice.emp_signs_needed, soft))
     return told(f, judged, law.on("min_work_age", f.claimed_emp_start_date), *(law.on(n, f.filed_date) for n in AGES), *WORK)
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #11e57c30
+# %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #387a76a5
 def work_severity(f, law):
     "S4 for a hard contradiction, else S3."
     grade = lambda start, end, filed, company, orgs, born, states, age: 4 if start and any(x is True for x in hard_signs(start, end, filed, company, orgs, born, age, states)) else 3
@@ -147,7 +148,7 @@ def work_severity(f, law):
 def reorganised(f, law):
     "A restructured state or collective employer, or one that changed its name: its forerunner counts. 国有、集体企业改制或者更名，应从前身成立日起算。"
     kinds = told(f, lambda rows, company, old: any(o["party"] == company and o["kind"] in ("institution", "government", "cooperative") for o in rows or []) or any(x["party"] == company for x in old or []), "organisations", "party_b_party_id", "renamed")
-    hard = told(f, lambda states, born, start, age: not any(x["side"] == "a" and x["state"] in ("prison", "custody", "death") for x in states or []) and not (born and start and age and months_on(born, 12 * age) > start), "states", "birth_date", "claimed_emp_start_date", law.on("min_work_age", f.claimed_emp_start_date))
+    hard = told(f, lambda states, born, start, age: not any(x["side"] == "a" and x["state"] in (PRISON, CUSTODY, "death") for x in states or []) and not (born and start and age and months_on(born, 12 * age) > start), "states", "birth_date", "claimed_emp_start_date", law.on("min_work_age", f.claimed_emp_start_date))
     return kinds & hard
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_gains.ipynb #130f1509

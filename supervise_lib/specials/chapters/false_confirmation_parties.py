@@ -8,8 +8,9 @@ __all__ = ['SHARES', 'FOUNDING', 'RULES', 'shared_things', 'both_share', 'shared
            'took_part_online', 'faults', 'made_on', 'did_not_exist', 'has_organisations', 'owner_stands_behind',
            'before_founding']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #ff9a82bd
+# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #92c1257d
 from ...model.rules import Rule
+from .false_confirmation_documents import CUSTODY, PRISON
 from .false_confirmation_sides import about, administrator, every, first_known, graded, holds, is_kind, months_on, route, some, told
 from ...text import Text
 
@@ -92,7 +93,7 @@ def could_not_sign(f, law):
         return some(*found, False if knows else None)
     return told(f, judged, "document_kind", "agreement_date", "signed_date", "document_date", "is_debtor_present", "respondent_attitude", "is_both_present", "parties", "agents", "states", "knows_states")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #2ac85051
+# %% ../../../notebooks/specials/chapters/false_confirmation_parties.ipynb #aedc9969
 def has_people(f):
     "A natural person with a valid number is a party to a paper that parties sign."
     people = told(f, lambda p: None if p is None else any(str(x["party"]).startswith("P:") for x in p), "parties")
@@ -101,7 +102,7 @@ def has_people(f):
 def took_part_online(f, law):
     "The party who was in custody took part online, on record. 在押当事人系通过在线方式参加并有记录。"
     def online(parties, states):
-        held = {x["party"] for x in states or [] if x["state"] in ("prison", "custody")}
+        held = {x["party"] for x in states or [] if x["state"] in (PRISON, CUSTODY)}
         others = {x["party"] for x in states or []} - held
         return bool(held) and not others and all(x["appear"] == "online" for x in parties or [] if x["party"] in held)
     return told(f, online, "parties", "states")
