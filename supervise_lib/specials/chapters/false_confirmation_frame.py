@@ -14,7 +14,7 @@ from .false_confirmation_course import _scalar, listed
 from .false_confirmation_documents import agent_ties, agents, documents, pairs, sides, ties
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #89593399
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #91463412
 def people(t, docs, party, agent, p):
     "Parts of the frame about who the sides are."
     first = lambda side, name: party.filter(_.side == side).group_by("document_id").agg(**{name: _.party.argmin(_.seq)})
@@ -28,9 +28,9 @@ def people(t, docs, party, agent, p):
 def surroundings(t, docs, party, agent, p):
     "Parts of the frame about what happened around the document."
     yield from (course.chased(t, party), course.own_enforcement(t, docs), course.joined(t, docs), course.seizures(t, party), course.sued(t, party), course.basis(t, docs))
-    yield from (course.loans(t, docs), course.flows(t, p), course.lent(t, party), *course.deeds_of(t, party), course.awards_of(t, party))
+    yield from (course.loans(t, docs), course.flows(t, p), course.lent(t, docs, party), *course.deeds_of(t, docs, party), course.awards_of(t, docs, party))
     yield from (course.terms(t, docs), course.property_of(t, docs), course.moved_by_agent(t, docs, agent), *course.withdrawals(t, docs))
-    yield from (course.batches(t, party), course.insured(t, docs, party), course.arrears(t, p), course.agent_cases(t, docs))
+    yield from (course.batches(t, docs, party), course.insured(t, docs, party), course.arrears(t, p), course.agent_cases(t, docs))
     yield from (*course.builders(t, party, p), course.circles(t, docs))
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #1d40959b
