@@ -297,6 +297,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                             'supervise_lib/data/demo_confirmation.py'),
                                                       'supervise_lib.data.demo_confirmation.blotted': ( 'data/demo_confirmation.html#blotted',
                                                                                                         'supervise_lib/data/demo_confirmation.py'),
+                                                      'supervise_lib.data.demo_confirmation.confusing': ( 'data/demo_confirmation.html#confusing',
+                                                                                                          'supervise_lib/data/demo_confirmation.py'),
                                                       'supervise_lib.data.demo_confirmation.credit_code': ( 'data/demo_confirmation.html#credit_code',
                                                                                                             'supervise_lib/data/demo_confirmation.py'),
                                                       'supervise_lib.data.demo_confirmation.more': ( 'data/demo_confirmation.html#more',

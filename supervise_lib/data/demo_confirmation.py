@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'RULES', 'ORDINARY', 'DISPUTE', 'EMPTIED', 'SWAPPED', 'AWAY', 'credit_code', 'year_no', 'Town',
-           'Court', 'Mediation', 'Papers', 'Enforcing', 'ordinary', 'more', 'blotted', 'tell']
+           'Court', 'Mediation', 'Papers', 'Enforcing', 'ordinary', 'confusing', 'more', 'blotted', 'tell']
 
 # %% ../../notebooks/data/demo_confirmation.ipynb #3cebc7ca
 import datetime as dt
@@ -176,8 +176,8 @@ class Enforcing(Papers):
             m = first.year * 12 + first.month - 1 + i
             self.add("social_insurance_records", person_id_no=p.id_no, employer_uscc=c.uscc, insurance_kind="pension", month=f"{m // 12}-{m % 12 + 1:02d}", contrib_base_yuan=4500.0)
 
-# %% ../../notebooks/data/demo_confirmation.ipynb #92672d1a
-ORDINARY = {"confirmation": 34, "mediation": 18, "judgment": 16, "award": 6, "labour": 6, "deed": 6, "order": 5, "divorce": 5, "distribution": 2, "objection": 2}
+# %% ../../notebooks/data/demo_confirmation.ipynb #beaf2650
+ORDINARY = {"confirmation": 34, "mediation": 18, "judgment": 16, "award": 6, "labour": 6, "deed": 6, "order": 5, "divorce": 5, "distribution": 2, "objection": 2, "relatives": 5, "traders": 4, "site": 2, "lender": 2, "prisoner": 3}
 DISPUTE = {"loan": 40, "traffic": 18, "wage": 10, "property": 10, "sale": 12, "tort": 6, "family": 4}
 
 def ordinary(s, kind) -> list:
@@ -197,7 +197,34 @@ def ordinary(s, kind) -> list:
     if kind == "labour": return [s.award(a, s.company(), "labour", yuan=yuan)]
     if kind == "deed": return [s.deed(s.company(listed="bank"), b, yuan=yuan, rate=.06)]
     if kind == "order": return [s.order(s.company(listed="property_management"), b, yuan=yuan)]
-    return more(s, kind, a, b, yuan)
+    return (more if kind in ("divorce", "distribution", "objection") else confusing)(s, kind, a, b, yuan)
+
+# %% ../../notebooks/data/demo_confirmation.ipynb #9e63d028
+def confusing(s, kind, a, b, yuan) -> list:
+    "Honest matters that have something of a fraud: relatives, traders who sue each other, workers without insurance, a man with money, a prisoner."
+    d = s.dice
+    if kind == "relatives":
+        s.kin(a, b, d.pick(("sibling", "parent", "in_law")))
+        if d.chance(.5): s.chased(b, s.day - DAY * d.between(100, 500), done=d.chance(.5)); return [s.suit(a, b, "judgment", yuan=yuan, days=70)]    # contested, and tried
+        return [s.confirm(a, b, dispute="loan", yuan=yuan)]
+    if kind == "traders":
+        x, y, gap = s.company(), s.company(), d.between(2, 300)
+        s.add("invoice_flows", seller_uscc=x.uscc, buyer_uscc=y.uscc, month="2021-06", goods_code="109", invoice_count=4, invoice_yuan=float(yuan), invoice_tax_yuan=yuan * .13)
+        return [s.suit(x, y, d.pick(("mediation", "judgment")), "买卖合同纠纷", yuan), s.suit(y, x, d.pick(("mediation", "judgment")), "买卖合同纠纷", yuan * .8, filed=s.day + DAY * gap)]
+    if kind == "site":
+        c = s.company()
+        if d.chance(.7): s.chased(c)
+        return [s.award(s.person(), c, "labour", days=d.between(20, 44), accept_date=s.day + DAY * d.between(0, 40), yuan=d.between(6000, 40000) + d.between(1, 99) / 100) for _ in range(d.between(4, 9))]
+    if kind == "lender":
+        keys = []
+        for i in range(d.between(3, 8)):
+            who, made = s.person(), s.day - DAY * d.between(200, 600)
+            keys.append(s.suit(a, who, d.pick(("mediation", "judgment")), yuan=yuan, filed=s.day + DAY * (i * 30)))
+            s.loan(keys[-1], a, who, made, yuan, .12, mode=d.pick(("cash", "transfer")))
+        return keys
+    no, held = s.confirm(a, b, dispute=d.pick(("loan", "tort")), yuan=yuan, appear=("in_person", "by_agent"), agents=(None, s.lawyer())), d.pick((-300, -20, 40))    # in prison before, meanwhile but represented, or later
+    s.add("custody_stays", custody_no=s.no("GY"), person_id_no=b.id_no, in_time=f"{s.day + DAY * held} 09:00", out_time=f"{s.day + DAY * (held + 100)} 09:00", in_basis="detain", out_reason="bail", facility_name=s.place.centre)
+    return [no]
 
 # %% ../../notebooks/data/demo_confirmation.ipynb #be4c484b
 def more(s, kind, a, b, yuan) -> list:
