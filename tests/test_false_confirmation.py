@@ -122,6 +122,7 @@ def two_counties(tmp_path_factory):
     "Confirmations of one county whose explanation, or whose trouble, lies in another."
     here = dict(region_code=HERE)    # the county delivered these registers, too
     rows = {"lpr_rates": [dict(lpr_date=D(2021, 1, 20), lpr_1y=.0385)], "enforcement_cases": [dict(enforcement_case_no="e", filing_date=D(2021, 1, 1), **here)], "enforcement_case_parties": [dict(enforcement_case_no="e", party_id="P:P9", party_role="enforcement_debtor", **here)],
+            "prison_terms": [dict(prisoner_no="1", person_id_no="P9", admit_date=D(2020, 1, 1), **here)], "custody_stays": [dict(custody_no="1", person_id_no="P9", in_time=dt.datetime(2020, 1, 1), **here)],
             "kinships": [dict(person_a_id_no="P8", person_b_id_no="P9", kin_kind="child", valid_from=D(2000, 1, 1), **here)]}
     told = [*(x for n in "ABCDEFGHI" for x in ruling(n)), *chased("A"), *chased("B"), *brothers("B"), *chased("C"), *brothers("C"), *lent("C"), *death("PDb"), *death("WEb"), *dear("F", D(2021, 2, 1)), *dear("G", D(2021, 12, 1)), *ring("H", D(2022, 4, 10)), *ring("I", None)]
     for name, row in told: rows.setdefault(name, []).append(row)

@@ -10,12 +10,12 @@ __all__ = ['RELATIVES', 'FRIENDLY', 'FIRST_RANKS', 'SPLIT', 'REMINDED', 'DEBTORS
            'home_buyer', 'before_bankruptcy', 'against_company', 'money_came', 'barred_on', 'time_barred',
            'has_due_day', 'interrupted']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #42c88f10
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #7cf3e050
 import datetime as dt, re
 from ...law.calendar import anniversary
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, days_from, every, graded, has_term, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
+from .false_confirmation_sides import DATE, MONEY, about, administrator, at_least, authority, causes, days_from, every, graded, has_term, is_kind, lent_share, licensed, months_on, other_enforcements, route, some, tie_kinds, tied, told, within
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #4ebd2772
@@ -211,7 +211,7 @@ def money_came(f, law, choice):
         return False if flows is None else None if share is None else share >= choice.lent_share
     return told(f, paid, "flows", "document_date", "amount_yuan")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #d5b495f7
+# %% ../../../notebooks/specials/chapters/false_confirmation_debtors.ipynb #15f91cd5
 REMINDED = re.compile("催收|催讨|催要|还款|对账|承诺还|部分偿还|重新出具")
 
 def barred_on(f, law):
@@ -234,7 +234,8 @@ def time_barred(f, law):
 
 def has_due_day(f):
     "A debt with a due day, in a paper on money."
-    return is_kind(f, *MONEY) & told(f, lambda l: None if l is None else any(x["due"] for x in l), "loans")
+    dated = lambda loans, cause: any(x["due"] for x in loans) if loans is not None else None if not cause or "借" in cause else False
+    return is_kind(f, *MONEY) & told(f, dated, "loans", causes(f))
 
 def interrupted(f, law):
     "The papers tell of reminders, part payments or promises, which interrupt limitation. 文书载有催收、还款、对账、承诺还款等时效中断事实。"

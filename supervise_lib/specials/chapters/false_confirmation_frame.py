@@ -33,7 +33,7 @@ def surroundings(t, docs, party, agent, p):
     yield from (course.batches(t, docs, party), course.insured(t, docs, party), course.arrears(t, p), course.agent_cases(t, docs))
     yield from (*course.builders(t, party, p), course.circles(t, docs))
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #1d40959b
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #8c704d59
 def together(docs, parts):
     "All parts beside their documents in one join: one after the other would nest fifty questions in each other."
     joined, kept = docs, list(docs.columns)
@@ -51,11 +51,12 @@ def confirmation_frame(t):
     text, scripts, shares = course.papers(t, docs)
     parts = [agreement, course.years(t, docs, agreement, party), text, scripts, *people(t, docs, party, agent, p), *surroundings(t, docs, party, agent, p)]
     f = together(docs, parts)
-    for known in (shares, _scalar(t.everywhere.company_exit_events, "knows_exits"), _scalar(ibis.union(t.everywhere.deaths.select("person_id_no"), t.everywhere.prison_terms.select("person_id_no"), t.everywhere.custody_stays.select("person_id_no")), "knows_states")):
-        f = f.cross_join(known)
-    return f.mutate(has_transcript=ibis.coalesce(_.has_transcript, False))
+    registers = ("company_exit_events", "deaths", "prison_terms", "custody_stays")
+    for known in (shares, *(_scalar(getattr(t.everywhere, r), f"has_{r}") for r in registers)): f = f.cross_join(known)
+    f = f.mutate(has_transcript=ibis.coalesce(_.has_transcript, False), knows_exits=_.has_company_exit_events, knows_states=_.has_deaths & _.has_prison_terms & _.has_custody_stays)
+    return f.drop(*(f"has_{r}" for r in registers))
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #eef65608
+# %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #c9ea433a
 _text, _date, _int, _float, _bool = pa.string(), pa.date32(), pa.int64(), pa.float64(), pa.bool_()
 KINDS = {"seq": _int, "length": _int, "months": _int, "hosted": _bool, "absent": _bool, **{c: _float for c in ("target", "claim", "stated", "delivered", "deducted", "rate", "monthly", "overdue", "fee", "lpr", "yuan", "market", "price", "mortgage", "low", "high", "received")},
          **{c: _date for c in ("filed", "closed", "applied", "effective", "day", "plan", "contract", "due", "since", "until", "established", "accepted")}}
@@ -75,7 +76,7 @@ DERIVED = {
     "distributed_total_yuan": _d("distributed in all", "方案分配总额", _float, "distribution_claims.distributed_yuan"), "first_a": _d("first of side a", "甲方（债权人）", _text, "civil_case_parties.party_id", "confirmation_cases.party_a_party_id"),
     "first_b": _d("first of side b", "乙方（债务人）", _text, "civil_case_parties.party_id", "confirmation_cases.party_b_party_id"), "mediation_accept_date": _d("mediation began", "调解受理日", _date, "mediation_agreements.accept_date"),
     "has_transcript": _d("transcript among the papers", "有询问笔录", _bool, "legal_documents.doc_kind"), "shares_transcripts": _d("the court shares transcripts", "法院移送笔录", _bool, "legal_documents.doc_kind"),
-    "knows_exits": _d("company exits were delivered", "已移送企业退出信息", _bool, "company_exit_events.exit_kind"), "knows_states": _d("deaths or custody were delivered", "已移送死亡、羁押信息", _bool, "deaths.death_date", "prison_terms.admit_date")}
+    "knows_exits": _d("company exits were delivered", "已移送企业退出信息", _bool, "company_exit_events.exit_kind"), "knows_states": _d("deaths, prison and custody were delivered", "已移送死亡、服刑、羁押信息", _bool, "deaths.death_date", "prison_terms.admit_date", "custody_stays.in_time")}
 
 # %% ../../../notebooks/specials/chapters/false_confirmation_frame.ipynb #22ecbe2d
 DERIVED |= {
