@@ -108,7 +108,7 @@ def enter(ledger: Ledger, leads: pd.DataFrame, actor: str = "supervise", at: dt.
             _append(ledger, db, Event(row["lead_no"], None, "GEN", "SYS", actor, _now(at), about)); n += 1
     return n
 
-# %% ../../notebooks/review/ledger.ipynb #a9f1c53a
+# %% ../../notebooks/review/ledger.ipynb #bff3f7b3
 @dataclass(frozen=True)
 class Standing:
     "A lead as it stands. 线索现状"
@@ -131,6 +131,7 @@ def standing(ledger: Ledger, lead: str) -> Standing:
     if not found: raise KeyError(f"{lead!r} is not in {ledger.path}; enter the leads of its run first (supervise leads enter) 台账中无此线索")
     return _standing(found)
 
+# %% ../../notebooks/review/ledger.ipynb #b025a769
 def move(ledger: Ledger, lead: str, to: str, role: str, actor: str, at: dt.datetime | None = None, **brought) -> Event:
     "Move a lead, if the life of leads permits it now; a refusal says what is permitted. 流转线索"
     if not actor or not actor.strip(): raise Refused("who moves a lead must be named 须写明操作人")
