@@ -13,7 +13,7 @@ from .networks import arrow_table, ask, framed
 from .rates import garwood, wilson
 from ..text import Text
 
-# %% ../../notebooks/stats/cycles.ipynb #762445c3
+# %% ../../notebooks/stats/cycles.ipynb #c4b4ad46
 COLUMNS = ("flow_id", "payer", "payee", "day", "amount")
 BUSY = Text("Left out: pays or is paid by {degree} parties, more than {busiest}; ask what it is.", "未纳入：往来对手方{degree}个，超过{busiest}个，请核实其性质。")
 LISTED = Text("Left out: on the local list ({kind}).", "未纳入：本地排除名单（{kind}）。")
@@ -21,8 +21,8 @@ LISTED = Text("Left out: on the local list ({kind}).", "未纳入：本地排除
 def busy(transfers, known=None, busiest: int = 1000) -> pd.DataFrame:
     "Parties to leave out: party, degree, kind, reason_en, reason_zh. 排除的往来枢纽"
     known = arrow_table(known, "value", "kind", who="known hubs") if known is not None else pa.table({"value": pa.array([], pa.string()), "kind": pa.array([], pa.string())})
-    d = framed(ask("""with both as (select payer as party, payee as other from t union select payee, payer from t),
-        degree as (select party, count(other) as degree from both where party is not null group by 1), listed as (select value as party, min(kind) as kind from known group by 1)
+    d = framed(ask("""with meets as (select payer as party, payee as other from t union select payee, payer from t),
+        degree as (select party, count(other) as degree from meets where party is not null group by 1), listed as (select value as party, min(kind) as kind from known group by 1)
         select party, degree, kind from degree left join listed using (party) where kind is not null or degree > """ + str(int(busiest)) + " order by 1",
         t=arrow_table(transfers, "payer", "payee", who="cycles"), known=known))
     told = [LISTED.format(kind=r.kind) if not pd.isna(r.kind) else BUSY.format(degree=int(r.degree), busiest=busiest) for r in d.itertuples()]
@@ -46,22 +46,22 @@ def usable(transfers, left_out: pd.DataFrame | None = None) -> tuple[pa.Table, i
     inside = part[ends[:, 0]] == part[ends[:, 1]] if len(ends) else np.zeros(0, bool)
     return legs.filter(pa.array(inside)).append_column("payer_name", names["party"].take(legs["payer"]).filter(pa.array(inside))), lost
 
-# %% ../../notebooks/stats/cycles.ipynb #6a7e7132
+# %% ../../notebooks/stats/cycles.ipynb #1fbf15c9
 MANY = 20_000_000
 
 def _grow(con, k: int, ordered: bool, window: int, ratio: float, most: int) -> None:
     "Close paths of k legs into `found` and lengthen the rest to k + 1."
     when = "l.day >= p.last" if ordered else "l.e > p.es[1]"
     fits = f"{when} and l.day <= p.first + {window} and least(p.lo, l.amount) >= {ratio} * greatest(p.hi, l.amount)"
-    if k > 1: con.sql(f"""insert into found select list_append(p.es, l.e), least(p.lo, l.amount), greatest(p.hi, l.amount)
+    con.sql(f"""insert into found select list_append(p.es, l.e), least(p.lo, l.amount), greatest(p.hi, l.amount)
         from paths p join legs l on l.payer = p.tail and l.payee = p.head where {fits}""")
-    if k == con.max_len: return
+    if k + 1 == con.longest: return
     con.sql(f"""create or replace table longer as select p.head, l.payee as tail, p.first, l.day as last, least(p.lo, l.amount) as lo, greatest(p.hi, l.amount) as hi,
         list_append(p.es, l.e) as es, list_append(p.on_way, l.payee) as on_way from paths p join legs l on l.payer = p.tail
         where {fits} and l.payee <> p.head and not list_contains(p.on_way, l.payee) limit {most + 1}""")
     con.sql("drop table paths"); con.sql("alter table longer rename to paths")
 
-# %% ../../notebooks/stats/cycles.ipynb #340be239
+# %% ../../notebooks/stats/cycles.ipynb #fd0eebd0
 def cycles(transfers, window: int = 30, ratio: float = 0.9, longest: int = 4, ordered: bool = True, left_out: pd.DataFrame | None = None, most: int = MANY) -> pd.DataFrame:
     "Cycles of 2 to `longest` legs: length, members, flows, first_day, last_day, lowest, highest, ratio; attrs: n_used, n_unknown. 循环转账"
     if not (2 <= longest <= 8 and 0 < ratio <= 1 and window >= 0): raise ValueError(f"longest={longest}, ratio={ratio}, window={window}: expected 2 to 8 legs, a ratio above 0 up to 1, days from 0 参数有误")
@@ -69,9 +69,9 @@ def cycles(transfers, window: int = 30, ratio: float = 0.9, longest: int = 4, or
     return _with_legs(_search(legs, int(window), float(ratio), longest, ordered, most), legs, dict(n_used=legs.num_rows, n_unknown=lost))
 
 class _Search:
-    "A DuckDB of its own that knows the longest cycle asked for."
+    "A DuckDB of its own, with the legs, the cycles found, and the longest cycle asked for."
     def __init__(self, legs: pa.Table, longest: int):
-        self.con, self.max_len = duckdb.connect(), longest
+        self.con, self.longest = duckdb.connect(), longest
         self.con.register("given", legs); self.sql("create table legs as select e, payer, payee, day, amount from given")
         self.sql("create table found (es bigint[], lo double, hi double)")
     def sql(self, text): self.con.execute(text).fetchall()
@@ -82,9 +82,9 @@ def _search(legs, window, ratio, longest, ordered, most) -> pa.Table:
     s = _Search(legs, longest)
     try:
         s.sql("create table paths as select payer as head, payee as tail, day as first, day as last, amount as lo, amount as hi, [e] as es, [payee] as on_way from legs")
-        for k in range(1, longest + 1):
+        for k in range(1, longest):
             _grow(s, k, ordered, window, ratio, most)
-            if k < longest and s.table("select count(*) as n from paths")["n"][0].as_py() > most:
+            if k + 1 < longest and s.table("select count(*) as n from paths")["n"][0].as_py() > most:
                 raise ValueError(f"more than {most:,} paths of {k + 1} legs: take a shorter window, a higher ratio or fewer legs, or leave out busy parties (busy) 路径过多")
         return s.table("select es, lo, hi from found qualify row_number() over (partition by list_sort(es) order by es) = 1")
     finally: s.con.close()
