@@ -67,30 +67,32 @@ def outcome_of(sure, may, limit, undated: int) -> str:
     if (has & (may + undated >= np.where(has, limit, np.inf))).any() or (undated and not has.any()): return UNKNOWN
     return CLEAR if has.any() else OUT
 
-# %% ../../notebooks/stats/lenders.ipynb #b897b33d
+# %% ../../notebooks/stats/lenders.ipynb #611b6bee
 def lenders(loans: pd.DataFrame, law: Law, standard: Standard = NATIONAL, known=None, kin: str | None = None) -> pd.DataFrame:
     "Per lender (and court or area): most in a window, sure and possible, limit, day first reached, outcome, law. 职业放贷人识别"
     cols = dict.fromkeys(["lender", "day", standard.of, *([standard.within] if standard.within else []), *([kin] if kin else [])])
     need_columns(loans, *cols, who="lenders"); f = loans[list(cols)].copy(); lost = int(f.lender.isna().sum()); f = f[f.lender.notna()].reset_index(drop=True)
     with law.trail() as readings: limit, months = law.on(standard.limit, f.day), law.on(standard.months, f.day)
     on = days_of(f.day, "day")
-    span = months.to_numpy(float, na_value=0).astype(int); start = shift_months(on, -span)
+    span = months.to_numpy(float, na_value=0).astype(int)      # 0 where no standard was in force: nothing is judged there
     related = f[kin].astype("boolean") if kin else pd.Series(False, index=f.index, dtype="boolean")
     counts = ~related.fillna(False).to_numpy(bool); sure = counts & related.notna().to_numpy() & f[standard.of].notna().to_numpy()
     licensed = _licensed(known); told = readings[0].table(); rows = []
-    for key, at in f[counts].groupby(["lender", *([standard.within] if standard.within else [])], dropna=False, sort=True).groups.items():
-        rows.append(_lender(key, np.asarray(at), f, on, start, sure, limit, standard, licensed) | dict(kin=kin))
+    for key, part in f[counts].groupby(["lender", *([standard.within] if standard.within else [])], dropna=False, sort=True):
+        rows.append(_lender(key, part.index.to_numpy(), f, on, span, sure, limit, standard, licensed) | dict(kin=kin))
     return _lines(rows, told, standard, lost)
 
-# %% ../../notebooks/stats/lenders.ipynb #861b4f6f
+# %% ../../notebooks/stats/lenders.ipynb #7de12e6b
 def _licensed(known) -> set:
     "Those on the local list as banks or licensed lenders."
     return set() if known is None else set(known.value[known.kind.isin(NOT_OURS).fillna(False)])
 
-def _lender(key, at, f, days, start, sure, limit, standard, licensed) -> dict:
+def _lender(key, at, f, days, span, sure, limit, standard, licensed) -> dict:
     "One lender's windows and outcome; `row` is the loan on which the line was first reached, else that of the fullest window."
     dated = at[~np.isnat(days[at])]; dated = dated[np.argsort(days[dated], kind="stable")]; undated = len(at) - len(dated)
-    n, may = window_counts(days[dated], start[dated], f[standard.of].to_numpy(object)[dated], sure[dated])
+    n, may = np.zeros((2, len(dated)), int); what = f[standard.of].to_numpy(object)[dated]
+    for months in set(span[dated]):     # a window has the length in force on its last day
+        here = span[dated] == months; n[here], may[here] = (x[here] for x in window_counts(days[dated], shift_months(days[dated], -int(months)), what, sure[dated]))
     lim = limit.to_numpy(float, na_value=np.nan)[dated]; out = OUT if key[0] in licensed else outcome_of(n, may, lim, undated)
     over = np.flatnonzero(n >= np.where(np.isnan(lim), np.inf, lim)); ruled = np.where(np.isnan(lim), -1, n)
     best = over[0] if len(over) else int(np.argmax(ruled)) if len(dated) else None
