@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['YEARS', 'LEAST', 'WHY', 'BUDGET', 'judge', 'Alarms']
 
-# %% ../../notebooks/stats/alarms.ipynb #26ab99cf
+# %% ../../notebooks/stats/alarms.ipynb #0147cdd4
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 from scipy import stats
 from .alarms_budget import budget_words
 from .alarms_ears import ears
-from .alarms_farrington import OUTCOMES, Judged, flexible
+from .alarms_farrington import Judged, flexible
 from .alarms_weeks import arrived, delays, monday, weekly
-from .estimates import group_of, labels_of, need_columns, say, shown, tidy, working
+from .estimates import labels_of, need_columns, say, shown, tidy, working
 from .multiplicity import adjusted
 from ..text import Text
 
