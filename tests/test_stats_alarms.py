@@ -85,7 +85,7 @@ def test_cusum_as_worked_and_after_the_published_run_length():
     y = [3, 5, 4, 6, 7, 9, 8, 7]; t = cusum(y, 4, limit=99); assert t["sum"].tolist() == pytest.approx([0, 0, 0, .1589, 1.0109, 3.2492, 4.7944, 5.6464], abs=1e-4) and t.start[7] == 3
     assert between(4, 8) == pytest.approx(5.77078, abs=1e-5)
     k = 1.5; ratio = next(r for r in np.linspace(1.01, 4, 30000) if between(1.04, 1.04 * r) >= k)
-    assert mean_run(run_sums(np.full(600, 1.04), ratio, 0, 3000, 1), 4 * np.log(ratio)) == pytest.approx(98.3, rel=.06)     # arlCusum(h=4, k=1.5, theta=1.04)
+    assert mean_run(run_sums(np.full(600, 1.04), ratio, 0, 3000, 1), 4 * np.log(ratio) - 1e-3) == pytest.approx(98.3, rel=.06)     # arlCusum(h=4, k=1.5, theta=1.04)
 
 
 def test_the_limit_keeps_its_budget():
@@ -110,7 +110,7 @@ def test_each_day_has_a_monday_and_week_53_is_week_52(d):
     assert m == date.fromisocalendar(year, min(week, 52), 1)
 
 
-def test_the_same_week_lies_52_back_in_every_year(): assert len(weeks_between("2015-01-05", "2026-12-27")) == 12 * 52
+def test_the_same_week_lies_52_back_in_every_year(): assert len(weeks_between("2014-12-29", "2026-12-27")) == 12 * 52
 
 
 def test_undated_events_are_counted_beside_and_silence_before_the_first_event_is_unknown():
