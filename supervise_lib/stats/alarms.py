@@ -31,7 +31,7 @@ def judge(counts, k: int | None = None, alpha: float = 0.005, few=(5, 4), here: 
     if here < .9: return Judged(at, float(y[at]), "too_early"), ""       # EARS compares whole weeks only
     return ears(y, at, "C2", few=few), "EARS C2"
 
-# %% ../../notebooks/stats/alarms.ipynb #b4fb0bfb
+# %% ../../notebooks/stats/alarms.ipynb #963191ae
 WHY = {"too_few": Text("Too few to judge: {seen:.0f} events in four weeks; look at the prefecture or a wider group of offences.", "数量过少，无法判断：四周内仅{seen:.0f}件；请改看所在市或合并罪名类别。"),
     "no_baseline": Text("Too short a past to judge.", "历史数据不足，无法判断。"),
     "too_early": Text("Too early to judge: {here} of this week's events can have been reported.", "暂不判断：本周事件预计已报送{here}。"),
@@ -39,7 +39,7 @@ WHY = {"too_few": Text("Too few to judge: {seen:.0f} events in four weeks; look 
     "partly": Text("About {here} of this week's events have been reported; expectation and threshold are those of what can have arrived.", "本周事件预计已报送{here}，期望与阈值已相应折算。"),
     "many": Text("Alarm on its own, but not when all counties of this week are considered together.", "单独看为预警，但综合本周全部地区后不成立。"),
     "undated": Text("{undated} events without a day are in no week.", "有{undated}件无日期，未计入任何一周。"),
-    "ears": Text("Judged against the last weeks only (EARS): a season looks like an alarm.", "仅与近几周比较（EARS），季节变化也可能触发预警。")}
+    "ears": Text("Judged against the last weeks only (EARS): a season looks like an alarm, and false alarms are several times as frequent.", "仅与近几周比较（EARS），季节变化也可能触发预警，误报明显更多。")}
 BUDGET = Text("{tested} series judged this week; {words}.", "本周共判断{tested}个序列；{words}。")
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Alarms:
         d["group_label"] = d.group.map(labels_of(frame, self.by, self.label)); d = d[d.group.isin(shown(frame, self.by, region))]
         return tidy(d.drop(columns=["seen", "undated"]), statistic=self.id, measure="week", unit="events")
 
-# %% ../../notebooks/stats/alarms.ipynb #ebf1d635
+# %% ../../notebooks/stats/alarms.ipynb #0267995f
 _COLUMNS = ["group", "value", "k", "n", "seen", "expected", "threshold", "score", "low", "high", "p", "outcome", "method"]
 
 def _tails(j: Judged, method: str) -> tuple[float, float, float]:
     "Ordinary range and upper tail of a judged week."
     if j.outcome not in ("alarm", "quiet"): return np.nan, np.nan, np.nan
-    if method != "Farrington": return np.nan, np.nan, float(stats.norm.sf(3 * j.score))
+    if method != "Farrington": return np.nan, np.nan, float(stats.t.sf(3 * j.score / (1 + 1 / j.n) ** .5, j.n - 1))     # seven weeks estimate mean and spread
     law = stats.poisson(j.expected) if j.phi <= 1 else stats.nbinom(j.expected / (j.phi - 1), 1 / j.phi)
     return float(law.ppf(.025)), float(law.ppf(.975)), float(law.sf(j.observed - 1))
 
@@ -92,5 +92,5 @@ def _say(self: Alarms, d: pd.DataFrame, here: float) -> None:
     say(d, d.flag == "unsure", WHY["many"]); say(d, d.outcome.isin(["alarm", "quiet"]) & (here < .995), WHY["partly"], here=share)
     say(d, d.method == "EARS C2", WHY["ears"]); say(d, d.undated > 0, WHY["undated"])
     words = budget_words(1 / self.alpha, max(1, int(d.p.notna().sum())))
-    say(d, d.outcome == "alarm", Text(BUDGET.en.format(tested=int(d.p.notna().sum()), words=words.en), BUDGET.zh.format(tested=int(d.p.notna().sum()), words=words.zh)))
+    say(d, (d.outcome == "alarm") & (d.method == "Farrington"), Text(BUDGET.en.format(tested=int(d.p.notna().sum()), words=words.en), BUDGET.zh.format(tested=int(d.p.notna().sum()), words=words.zh)))
 Alarms._say = _say
