@@ -31,7 +31,7 @@ def minors_frame(t):
     t = SimpleNamespace(**{n: getattr(t, n) for n in TABLES}, everywhere=Apart(t.everywhere))
     return stack([part(t) for part in PARTS], {c: d.kind for c, d in DERIVED.items()})
 
-# %% ../../notebooks/specials/minors_protection.ipynb #247c47ec
+# %% ../../notebooks/specials/minors_protection.ipynb #16d9d9de
 @dataclass(frozen=True)
 class Reporting(TimeTo):
     "Days from a visit in a situation to be reported to the first report; the durations are made from the frame. 就诊至报告时长"
@@ -40,7 +40,7 @@ class Reporting(TimeTo):
 
 def with_reports(frame: pd.DataFrame) -> pd.DataFrame:
     "Visits with `days_to_report` and `was_reported`; earlier reports count as the same day."
-    f = frame[((frame["kind"] == "visit") & frame["situation"].notna() & frame["event_time"].notna()).fillna(False).to_numpy(bool)]
+    f = frame[((frame["thing_kind"] == "visit") & frame["situation"].notna() & frame["event_time"].notna()).fillna(False).to_numpy(bool)]
     def first(t, reports, incidents):
         known = [x for r in reports or [] for x in (r["time"], r["accepted"]) if x] + [i["time"] for i in incidents or [] if i["time"]]
         return min((k for k in known if k >= t - dt.timedelta(days=30)), default=None)

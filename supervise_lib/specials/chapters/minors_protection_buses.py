@@ -60,7 +60,7 @@ def vehicle_unlawful(f, law) -> pd.Series:
         return any3([unlisted, stale])
     return each(f, ask, "on_education", "on_police", "police_list", "permit_to", "inspect_by", "insured_to", "scrap", kind="bus")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #c0376296
+# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #067dd077
 def _points(violations, as_of, full, cycles):
     "A full score within the last cycles? One violation is certain; a sum within twelve months is open."
     since = anniversary(as_of, -cycles)
@@ -89,7 +89,7 @@ def driver_unfit(f, law, choice) -> pd.Series:
 def bus_unlawful(f, law, choice):
     "A school bus without licence or out of date, or a driver who may not drive children. 校车未取得使用许可、逾期未检验、未保险，或者驾驶人不符合法定条件。"
     law.on("bus_driver", today(f, law))
-    return vehicle_unlawful(f, law).where(f.kind == "bus", driver_unfit(f, law, choice))
+    return vehicle_unlawful(f, law).where(f.thing_kind == "bus", driver_unfit(f, law, choice))
 
 def no_longer_driver(f, law):
     "The qualification has ended. 校车驾驶资格已终止。"

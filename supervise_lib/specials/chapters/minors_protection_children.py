@@ -117,7 +117,7 @@ CHILDREN = {
     "checks_recorded": told("the register records checks", "台账记载检查日期", FLAG, "guardian_orders.check_dates", coarse=True), "later_incidents": told("incidents of the child", "该未成年人警情", listed(day=DAY), "police_incidents.report_time"),
     "post_name": told("post", "岗位", TEXT, "minor_employments.post_name"), "employer_venues": told("venues of the employer", "用人单位场所类型", TEXT, "venues.venue_kind", coarse=True)}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #c4488b09
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #aede4221
 _NUMERAL = {c: i for i, c in enumerate("一二三四五六七八九", 1)}
 
 def grade_number(name) -> int | None:
@@ -139,7 +139,7 @@ def hidden_dropout(f, choice):
     def at_least(sure, maybe, limit): return None if sure is None or maybe is None else True if sure >= limit else None if maybe >= limit else False
     def ask(person, days, absent, maybe, run, maybe_run, elsewhere):
         if person is None: return None
-        share = None if not days else at_least(absent / days, (maybe or absent) / days, choice.dropout_term_share) if days >= choice.dropout_days else False
+        share = None if not days or absent is None else at_least(absent / days, (maybe or absent) / days, choice.dropout_term_share) if days >= choice.dropout_days else False
         hours = {x["time"].date() for x in elsewhere or [] if x["time"] and x["school_day"] and choice.school_starts <= x["time"].hour < choice.school_ends}
         return any3([at_least(run, maybe_run, choice.dropout_days), share, len(hours) >= choice.dropout_elsewhere_days])
     return each(f, ask, "person", "school_days", "absent_days", "maybe_days", "absent_run", "maybe_run", "elsewhere", kind="student")
@@ -150,7 +150,10 @@ def taught_at_home(f):
 
 def moved_away(f):
     "Transferred or suspended in the next roll: the register lags. 已转学或者休学，学籍变动滞后。"
-    def ask(term, rolls): return term is not None and any(r["term"] and r["term"] > term and r["status"] in ("transferred", "suspended", "graduated") for r in (rolls or [])[:1 + next((i for i, r in enumerate(rolls or []) if r["term"] and r["term"] > term), 0)])
+    def ask(term, rolls):
+        moved = [r["term"] for r in rolls or [] if r["term"] and r["status"] in ("transferred", "suspended", "graduated")]
+        if term is None: return None if moved else False
+        return min((r["term"] for r in rolls or [] if r["term"] and r["term"] > term), default=None) in moved
     return each(f, ask, "term", "rolls", kind="student")
 
 # %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #b8673912
@@ -230,7 +233,7 @@ def not_followed_up(f, law, choice):
         return True if checks else False if result == "performed" else True if recorded else None
     return each(f, ask, "event_date", "check_dates", "performance", "checks_recorded", "later_incidents", kind="order")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #81240b3e
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #50291cdd
 def at_work(f, law):
     "An employment since the law of 2021."
     return of_kind(f, "employment") & in_force(f, law, "child_labour_age")
@@ -245,7 +248,7 @@ def too_young_for_work(f, law, choice):
 
 def may_be_approved(f, choice):
     "Art or sport with approval, or an internship of a school, which the table does not tell apart. 文艺、体育单位经批准招用或者学校组织实习。"
-    return each(f, lambda post: None if post and any(w in post for w in choice.approved_words) else False, "post_name", kind="employment")
+    return each(f, lambda post: None if post is None or any(w in post for w in choice.approved_words) else False, "post_name", kind="employment")
 
 def child_labour_fine(law, day, children_: int, months: int):
     "The fine for employing children, on a day. 使用童工罚款"

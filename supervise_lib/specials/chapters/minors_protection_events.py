@@ -168,10 +168,10 @@ def cluster_near(f, law, choice):
         return 1 + len(seen) + nameless >= choice.area_events
     return each(f, ask, "lon", "category", "suspects", "neighbours", kind="incident")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #d2b1a7fc
+# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #772d509d
 def weekly_counts(frame: pd.DataFrame, as_of=None) -> pd.DataFrame:  # as_of: the day of the data
     "Counts of incidents and cases with a minor: region_code, week (its Monday), n. 每县每周发案数"
-    kept = frame[frame["kind"].isin(["incident", "case"]).to_numpy(bool) & frame["is_minor_involved"].fillna(False).to_numpy(bool) & frame["event_date"].notna().to_numpy(bool)]
+    kept = frame[frame["thing_kind"].isin(["incident", "case"]).to_numpy(bool) & frame["is_minor_involved"].fillna(False).to_numpy(bool) & frame["event_date"].notna().to_numpy(bool)]
     rows = {}
     for region, day, name, suspects, victims in zip(*[plain(kept[c]) for c in ("region_code", "event_date", "thing_id", "suspects", "victims")], strict=True):
         who = (tuple(sorted(s["person"] for s in suspects or [] if s["person"])), tuple(sorted(v["person"] for v in victims or [] if v["person"])))

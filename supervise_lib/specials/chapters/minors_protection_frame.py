@@ -18,13 +18,13 @@ from ...model.special import Derived
 from ...model.verdicts import BOOL, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #bce82340
-KEY = ("kind", "thing_id")
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #eeab70bb
+KEY = ("thing_kind", "thing_id")
 WIDE = 20    # years: whoever was born longer ago is no child under any law
 
 def thing(table, kind: str, name, day, **columns):
     "The rows of a table as things of a kind."
-    return table.select("region_code", kind=ibis.literal(kind), thing_id=name, event_date=day, **columns)
+    return table.select("region_code", thing_kind=ibis.literal(kind), thing_id=name, event_date=day, **columns)
 
 def stack(parts, kinds: dict):
     "All parts with the same columns, in the Arrow types given; what a part does not have is missing."
@@ -79,7 +79,7 @@ def haversine(a, b) -> float:
     (p, x), (q, y) = (tuple(map(radians, c)) for c in (a, b))
     return 2 * RADIUS * asin(sqrt(sin((q - p) / 2) ** 2 + cos(p) * cos(q) * sin((y - x) / 2) ** 2))
 
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #bec28ff2
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #4d8453ab
 DATE, FLOAT, INT = pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.int64())
 
 def plain(s: pd.Series) -> list:
@@ -90,7 +90,7 @@ def each(f, fn, *columns, kind=None, dtype=BOOL) -> pd.Series:
     "fn of the values of `columns` (names or columns) row by row, on the rows of a kind or kinds."
     kinds = {kind} if isinstance(kind, str) else kind
     values = zip(*[plain(f[c] if isinstance(c, str) else c) for c in columns], strict=True)
-    return pd.Series([fn(*v) if kinds is None or k in kinds else None for k, v in zip(plain(f.kind), values, strict=True)], index=f.index, dtype=dtype)
+    return pd.Series([fn(*v) if kinds is None or k in kinds else None for k, v in zip(plain(f.thing_kind), values, strict=True)], index=f.index, dtype=dtype)
 
 def any3(flags):
     "True if any is, else None if any is open, else False."
@@ -102,7 +102,7 @@ def all3(flags):
     flags = list(flags)
     return False if any(x is False for x in flags) else None if any(x is None for x in flags) else True
 
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #225697d3
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #194a1d75
 def full_years(births, day, cache={}) -> list:     # noqa: B006 a cache on purpose
     "Full years of several people on one day; unknown births are None."
     lacking = [(b, day) for b in births if b and day and (b, day) not in cache]
@@ -118,7 +118,7 @@ def in_force(f, law, name: str, dates=None) -> pd.Series:
 
 def of_kind(f, *kinds) -> pd.Series:
     "Is the row a thing of one of these kinds?"
-    return one_of(f.kind, kinds)
+    return one_of(f.thing_kind, kinds)
 
 def today(f, law) -> pd.Series:
     "The day of the data, for every row."
@@ -128,7 +128,7 @@ def day_of(t):
     "The day of a time, or the day itself."
     return t.date() if isinstance(t, dt.datetime) else t
 
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #8a7820ab
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #b43d8320
 TEXT, DAY, TIME, WHOLE, REAL, FLAG = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
 
 def told(en, zh, kind, *sources, coarse=False):
@@ -146,7 +146,7 @@ def years_shown(birth, day):
     return day.year() - birth.year() - ibis.ifelse(day.month() * 100 + day.day() > last, 0, 1)
 
 SHARED = {
-    "kind": told("kind of thing", "对象类别", TEXT, "hotels.hotel_kind", coarse=True), "thing_id": told("number or key of the thing", "对象编号", TEXT, "hotels.hotel_id", coarse=True),
+    "thing_kind": told("kind of thing", "对象类别", TEXT, "hotels.hotel_kind", coarse=True), "thing_id": told("number or key of the thing", "对象编号", TEXT, "hotels.hotel_id", coarse=True),
     "event_date": told("day", "日期", DAY, "calendar_days.calendar_date", coarse=True), "event_time": told("time", "时间", TIME, "minor_medical_visits.visit_time"),
     "person": told("person (pseudonym)", "人员（化名）", TEXT, "hotel_stays.person_id_no"), "birth_date": told("birth date", "出生日期", DAY, "minor_medical_visits.birth_date"),
     "age": told("age in full years", "周岁", WHOLE, "minor_medical_visits.birth_date", coarse=True)}

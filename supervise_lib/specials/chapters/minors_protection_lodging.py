@@ -170,7 +170,7 @@ def lodging_severity(f, law, choice):
     v = each(f, ask, "event_date", "guests", law.on("minor_age", f.event_date), law.on("consent_age", f.event_date), "kin", "kin_known", kind="stay", dtype=INT)
     return v.fillna(3)
 
-# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #a02300b6
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #295325d5
 def lodged_alone(f, law):
     "A stay in which no adult, or no adult kin, was with the minor."
     def ask(day, guests, majority, kin, known):
@@ -214,7 +214,7 @@ def minors_alone(f, law, choice):
 
 def booked_by_kin(f):
     "A short let booked by kin: the family lives there. 亲属预订的短租房，系家庭居住。"
-    def ask(hotel, guests, kin): return hotel == "short_let" and any(k["kin"] not in {g["person"] for g in guests or []} for k in kin or [])
+    def ask(hotel, guests, kin): return (None if hotel is None else hotel == "short_let") if any(k["kin"] not in {g["person"] for g in guests or []} for k in kin or []) else False
     return each(f, ask, "hotel_kind", "guests", "kin", kind="stay")
 
 # %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #8314aa2f

@@ -66,7 +66,7 @@ VENUES = {
     "campuses": told("campuses around", "周边校区", listed(stage=TEXT, lon=REAL, lat=REAL, gates=TEXT, shape=TEXT, opened=DAY), "school_campuses.lon", "school_campuses.lat"),
     "licences": told("licences", "许可", listed(issued=DAY, to=DAY, status=TEXT), "licences.issue_date", "licences.licence_status")}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #565a6c57
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #a5cf1444
 BANNED, ARCADE = ("ktv", "dance", "bar"), "game_arcade"
 
 def admits(f, law):
@@ -85,11 +85,11 @@ def minor_admitted(f, law, choice):
     banned = f.venue_kind.isin(BANNED).astype(BOOL) | ((f.venue_kind == ARCADE) & ~holiday(f) & f.device.notna().astype(BOOL).where(f.device.notna(), pd.NA))
     entry = minor & banned.where(f.venue_kind.notna(), pd.NA)
     inside = f.venue_metres <= float(choice.venue_incident_distance_m)
-    return entry.where(f.kind == "entry", inside.where(f.lon.notna(), pd.NA)).astype(BOOL)
+    return entry.where(f.thing_kind == "entry", inside.where(f.lon.notna(), pd.NA)).astype(BOOL)
 
 def borrowed(f):
     "Under a borrowed card somebody else may have come. 系借用他人证件，入场者身份不明。"
-    return (f.card == "borrowed").where(f.kind != "entry", (f.card == "borrowed").astype(BOOL).where(f.card != "borrowed", pd.NA)).astype(BOOL).where(f.kind == "entry", False)
+    return (f.card == "borrowed").where(f.thing_kind != "entry", (f.card == "borrowed").astype(BOOL).where(f.card != "borrowed", pd.NA)).astype(BOOL).where(f.thing_kind == "entry", False)
 
 # %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #624c37fa
 def at_internet_cafe(f, law):
