@@ -6,10 +6,10 @@
 __all__ = ['TERM', 'STORIES', 'BACKGROUND', 'employed', 'quiet_unit', 'banned', 'certified', 'repeated', 'gathered', 'beside',
            'single', 'hurt_in_hotel', 'attended', 'pupil', 'orphaned', 'ordered', 'working', 'bus', 'driver', 'tell']
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #bf418c36
+# %% ../../notebooks/data/demo_minors_later.ipynb #8bb21ad7
 import datetime as dt
 from .demo_cases import DAY
-from .demo_minors import KEY as KEY, SPECIAL as SPECIAL, HOUR, L, U, V, at, credit_code, digest, entered, hotel, incident, lodged, play, stamp, venue
+from .demo_minors import KEY as KEY, SPECIAL as SPECIAL, L, U, V, at, digest, entered, hotel, incident, lodged, play, stamp, venue
 from ..law.calendar import is_workday
 
 # %% ../../notebooks/data/demo_minors_later.ipynb #3f3cb031
@@ -47,13 +47,13 @@ def quiet_unit(s, how):
     "A unit of three that does everything right."
     for post in ("teacher", "guard", "cook"): _hired(s, s.someone(25, 55), dt.date(2022, 2, 1) + DAY * s.dice.between(0, 100), post, entry=-2, years=(2023,))
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #add6fe63
+# %% ../../notebooks/data/demo_minors_later.ipynb #5be09066
 def _judged(s, who, charge, day, penalty="fixed", months=18, suspended=False, ban=None, years=None, effective=True, occupation="小学教师"):
     "A judgment with its charge and the defendant in the file; returns the key of the defendant."
     no, file = f"（{day.year}）皖{s.place.code[2:]}刑初{900 + s.n}{s.k}号", f"检未{s.next()}"
     s.add("criminal_judgments", case_no=no, person_id_no=who.id_no, verdict="guilty", principal_penalty=penalty, term_years=months // 12, term_months=months % 12, is_suspended=suspended, announce_date=day, effective_date=day + DAY * 12 if effective else None,
           occupation_ban_text=ban, occupation_ban_years=years, proc_case_no=file, probation_years=2 if suspended else None)
-    s.add("judgment_charges", case_no=no, person_id_no=who.id_no, charge_seq=1, charge_code=charge, charge_name=charge)
+    s.add("judgment_charges", case_no=no, person_id_no=who.id_no, charge_seq=1, charge_code=charge, charge_name=charge, offence_start_date=day - DAY * 200, offence_end_date=day - DAY * 150)
     s.add("procuratorate_case_parties", proc_case_no=file, party_seq=1, party_id=f"P:{who.id_no}", case_role="defendant", charge_code=charge, birth_date=who.born, occupation=occupation)
     return f"{no}|{who.id_no}"
 

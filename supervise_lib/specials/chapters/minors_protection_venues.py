@@ -17,14 +17,15 @@ from ...model.verdicts import BOOL, known_absent, one_of
 from .minors_protection_frame import (DAY, DATE, FLAG, FLOAT, INT, REAL, TEXT, WHOLE, any3, attach, each, first_of, haversine, in_force, listed, of_kind, records, thing, told, young, years_shown)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #86e0a1cf
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #edecedde
 def _overlaps(t, e):
     "Per entry the minutes for which the same card was in use at another venue, and whether an entry without an end may overlap."
     a = e.filter(e.person_id_no.notnull()).select("visit_id", "person_id_no", "venue_id", "enter_time", "leave_time")
     b = t.everywhere.venue_entries.semi_join(a, "person_id_no").select("person_id_no", other="venue_id", start="enter_time", end="leave_time")
     both = a.join(b, "person_id_no").filter((_.venue_id != _.other) & (_.start < _.enter_time + ibis.interval(days=1)) & (_.enter_time < _.start + ibis.interval(days=1)))
     untold = (both.leave_time.isnull() & (both.start >= both.enter_time)) | (both.end.isnull() & (both.enter_time >= both.start))
-    minutes = (ibis.least(both.leave_time, both.end).epoch_seconds() - ibis.greatest(both.enter_time, both.start).epoch_seconds()) / 60
+    ends = both.leave_time.notnull() & both.end.notnull()      # least() would pass over a missing end
+    minutes = ibis.ifelse(ends, ibis.least(both.leave_time, both.end).epoch_seconds() - ibis.greatest(both.enter_time, both.start).epoch_seconds(), ibis.null("int64")) / 60
     return both.group_by("visit_id").agg(overlap_minutes=minutes.max(), overlap_untold=untold.any())
 
 def entries(t):
