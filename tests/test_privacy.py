@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import linprog
 
-from supervise_lib.publish.privacy import TOTAL, hits_shown, rounded, share_shown, suppress
+from supervise_lib.publish.privacy import TOTAL as ALL, hits_shown, rounded, share_shown, suppress
 
+TOTAL = str(ALL)
 
 def table(rows): return pd.DataFrame(rows, index=[f"r{i}" for i in range(len(rows))], columns=[f"c{j}" for j in range(len(rows[0]))])
 

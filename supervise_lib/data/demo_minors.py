@@ -249,7 +249,7 @@ def weekend(day):
     while day.weekday() != 5 or is_public_holiday(day): day += DAY
     return day
 
-# %% ../../notebooks/data/demo_minors.ipynb #8ba547e9
+# %% ../../notebooks/data/demo_minors.ipynb #9821578e
 def admitted(s, how):
     "Who was let in (R08)."
     label, child = {"V": V, "L": L, "U": U}.get(how[3:4], "clean"), s.someone(14, 16)
@@ -278,7 +278,7 @@ def misused(s, how):
         if how == "R09L_out": s.out["custody_periods"][-1]["person_id_no"] = child.id_no
         s.true("entry", entered(s, a, child, t), {9: label})
     else:
-        for i in range(25 if how == "R09V_staff" else 8): s.true("entry", entered(s, a, who, t + dt.timedelta(minutes=20 * i), hours=3, card="staff_card"), {9: label})
+        for i in range(21 if how == "R09V_staff" else 20): s.true("entry", entered(s, a, who, t + dt.timedelta(minutes=20 * i), hours=3, card="staff_card"), {9: label})
     s.true("venue", a)
 
 # %% ../../notebooks/data/demo_minors.ipynb #c5bc543b

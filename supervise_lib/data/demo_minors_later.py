@@ -164,12 +164,13 @@ def orphaned(s, how):
         for i in range(15): m = start.month - 1 + i + 1; day = dt.date(start.year + m // 12, m % 12 + 1, 15); s.add("benefit_payments", payment_id=f"FF{s.next()}", person_id_no=child.id_no, benefit_kind="child_de_facto_unattended", month=f"{day:%Y-%m}", pay_date=day, payment_yuan=1200, payment_status="paid")
     s.true("child", child.id_no, {20: {"V": V, "L": L, "U": U}[how[3]]} if how != "one" else {})
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #fa010dff
+# %% ../../notebooks/data/demo_minors_later.ipynb #6d1ec88b
 def ordered(s, how):
     "An order to a guardian and its checks (R21)."
     child, parent, day = s.someone(12, 16), s.someone(35, 48), dt.date(2023, 2, 1) + DAY * s.dice.between(0, 40)
+    if how == "R21L_recent": day = s.world.as_of - DAY * 40
     good = [day + DAY * n for n in (28, 88, 178)]
-    dates = {"R21V_missed": good[1:], "R21V_never": None, "R21L_close": [d + DAY * 10 for d in good], "R21L_done": None}.get(how, good)
+    dates = {"R21V_missed": good[1:], "R21V_never": None, "R21L_close": [d + DAY * 10 for d in good], "R21L_done": None, "R21L_recent": good[:1]}.get(how, good)
     s.add("guardian_orders", guardian_order_no=f"督监{s.id}", guardian_id_no=parent.id_no, child_id_no=child.id_no, issue_date=day, order_items="陪伴；接受家庭教育指导", check_dates=";".join(map(str, dates)) if dates else None,
           performance_result={"R21V_undone": "not_performed", "R21L_done": "performed"}.get(how))
     if how == "R21V_never": s.add("guardian_orders", guardian_order_no=f"督监{s.id}-2", guardian_id_no=parent.id_no, child_id_no=child.id_no, issue_date=s.world.as_of - DAY * 5, check_dates=str(s.world.as_of - DAY)); s.true("order", f"督监{s.id}-2")
@@ -182,7 +183,7 @@ def working(s, how):
     who = s.someone(*{"R23V_child": (14, 15), "R23L_grown": (18, 18)}.get(how, (16, 17)))
     kind = "bar" if how in ("R23V_bar", "R23L_grown") else None
     if kind: s.true("venue", venue(s, kind))
-    post = {"R23V_danger": "电焊工", "R23U": None, "R23L_factory": "包装工"}.get(how, "服务员")
+    post = {"R23V_danger": "电焊工", "R23U": None, "R23L_factory": "包装工", "R23L_shop": "店员"}.get(how, "服务员")
     s.add("minor_employments", person_id_no=who.id_no, uscc=s.code, valid_from=s.day, birth_date=who.born, post_name=post)
     s.true("employment", f"{who.id_no}|{s.code}|{s.day}", {23: {"V": V, "L": L, "U": U}[how[3]]} if how[0] == "R" else {})
 
@@ -195,28 +196,29 @@ def bus(s, how):
     if how == "R22U_bus": dates["next_inspect_date"] = None
     if how == "R22L_renewed": s.add("school_buses", plate_no=plate, valid_from=dt.date(2021, 9, 1), use_permit_no=f"X{s.id}", bus_list_source="police", **dates | dict(use_permit_valid_to=dt.date(2022, 8, 31), next_inspect_date=dt.date(2022, 5, 1)))
     s.add("school_buses", plate_no=plate, valid_from=dt.date(2022, 9, 1), use_permit_no=f"X{s.id}", seat_count=36, bus_list_source="education", **dates)
-    if how != "R22V_unlisted": s.add("school_buses", plate_no=plate, valid_from=dt.date(2022, 9, 2), use_permit_no=f"X{s.id}", seat_count=36, bus_list_source="police", **dates)
+    if how == "R22L_neighbour": s.add("school_buses", s.other, plate_no=plate, valid_from=dt.date(2022, 9, 2), use_permit_no=f"X{s.id}", seat_count=36, bus_list_source="police", **dates); s.add("school_buses", plate_no=plate + "备", valid_from=dt.date(2022, 9, 2), bus_list_source="police", **dates)
+    elif how != "R22V_unlisted": s.add("school_buses", plate_no=plate, valid_from=dt.date(2022, 9, 2), use_permit_no=f"X{s.id}", seat_count=36, bus_list_source="police", **dates)
     else: s.add("school_buses", plate_no=plate + "挂", valid_from=dt.date(2022, 9, 2), bus_list_source="police", **dates)
     s.true("bus", digest(plate), {22: {"V": V, "L": L, "U": U}[how[3]]} if how[0] == "R" else {})
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #b8963179
+# %% ../../notebooks/data/demo_minors_later.ipynb #84ca9782
 def driver(s, how):
     "A school-bus driver (R22)."
     who = s.someone(*{"R22V_old": (61, 64), "R22L_sixty": (60, 60)}.get(how, (30, 55)), on=s.world.as_of)
     s.add("school_bus_drivers", person_id_no=who.id_no, valid_from=dt.date(2019, 9, 1), birth_date=who.born, driver_class="A1", qualified_date=dt.date(2019, 8, 1), bus_cert_valid_to=dt.date(2022, 8, 31) if how == "R22L_ended" else dt.date(2025, 8, 31))
     given = {"R22V_drunk": (dt.date(2010, 5, 1), "醉酒驾驶机动车", 12, True), "R22V_overload": (dt.date(2023, 6, 1), "驾驶公路客运车辆超员", 6, None), "R22V_points": (dt.date(2022, 6, 1), "机动车逆行并驶离现场", 12, None), "R22L_long": (dt.date(2021, 6, 1), "驾驶公路客运车辆超员", 6, None),
-             "R22L_ended": (dt.date(2023, 6, 1), "驾驶公路客运车辆超员", 6, None), "R22U_speed": (dt.date(2023, 6, 1), "机动车超速", 3, None), "quiet_driver": (dt.date(2023, 4, 1), "违反停车规定", 0, None)}.get(how)
-    if given: s.add("traffic_violations", violation_no=f"WF{s.id}", person_id_no=who.id_no, event_time=stamp(at(given[0])), violation_name=given[1], is_driver=True, penalty_points=given[2], is_drunk_or_drugged=given[3])
+             "R22L_ended": (dt.date(2023, 6, 1), "驾驶公路客运车辆超员", 6, None), "R22U_speed": (dt.date(2023, 6, 1), "机动车超速", 3, None), "R22L_passenger": (dt.date(2022, 6, 1), "乘坐时饮酒", 0, True), "R22L_points": (dt.date(2022, 6, 1), "闯红灯", 9, None), "quiet_driver": (dt.date(2023, 4, 1), "违反停车规定", 0, None)}.get(how)
+    if given: s.add("traffic_violations", violation_no=f"WF{s.id}", person_id_no=who.id_no, event_time=stamp(at(given[0])), violation_name=given[1], is_driver=how != "R22L_passenger", penalty_points=given[2], is_drunk_or_drugged=given[3])
     s.true("driver", who.id_no, {22: {"V": V, "L": L, "U": U}[how[3]]} if how[0] == "R" else {})
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #13b88df1
+# %% ../../notebooks/data/demo_minors_later.ipynb #deaa093f
 STORIES = {employed: ("R13V", "R13V_violent", "R13L_juvenile", "R13L_sealed", "R13L_left", "R13U", "R14V_never", "R14V_late", "R14V_year", "R14L_before", "R14L_bulk", "R14L_grace", "R14L_volunteer"),
            banned: ("R15V", "R15V_years", "R15V_hurt", "R15L_ban", "R15L_earlier", "R15L_trade", "R15U"), certified: ("R16V", "R16V_theft", "R16L_drunk", "R16L_traffic", "R16L_lost", "R16U"),
            repeated: ("R17V", "R17V_far", "R17L_twin", "R17L_grown", "R17L_family", "R17U"), gathered: ("R18V", "R18L_slow", "R18L_one", "R18L_wide", "R18U"), beside: ("R08V_inside", "R08L_beside"),
            hurt_in_hotel: ("R06V", "R06V_before", "R06L_stayed", "R06L_home", "R06L_coarse", "R06U"), pupil: ("R19V_run", "R19V_share", "R19V_cafe", "R19L_sick", "R19L_home", "R19L_moved", "R19L_days", "R19L_senior", "R19U"),
-           orphaned: ("R20V", "R20V_ill", "R20V_lost", "R20L_short", "R20L_orphan", "R20L_grade", "R20L_well", "R20L_paid", "R20U_one", "R20U_open"), ordered: ("R21V_missed", "R21V_never", "R21V_undone", "R21V_again", "R21L_close", "R21L_done", "R21L_later"),
-           working: ("R23V_child", "R23V_bar", "R23V_danger", "R23L_factory", "R23L_grown", "R23U"), bus: ("R22V_unlisted", "R22V_inspect", "R22V_insured", "R22L_renewed", "R22U_bus"),
-           driver: ("R22V_old", "R22V_drunk", "R22V_overload", "R22V_points", "R22L_sixty", "R22L_long", "R22L_ended", "R22U_speed")}
+           orphaned: ("R20V", "R20V_ill", "R20V_lost", "R20L_short", "R20L_orphan", "R20L_grade", "R20L_well", "R20L_paid", "R20U_one", "R20U_open"), ordered: ("R21V_missed", "R21V_never", "R21V_undone", "R21V_again", "R21L_close", "R21L_done", "R21L_later", "R21L_recent"),
+           working: ("R23V_child", "R23V_bar", "R23V_danger", "R23L_factory", "R23L_shop", "R23L_grown", "R23U"), bus: ("R22V_unlisted", "R22V_inspect", "R22V_insured", "R22L_renewed", "R22L_neighbour", "R22L_both", "R22U_bus"),
+           driver: ("R22V_old", "R22V_drunk", "R22V_overload", "R22V_points", "R22L_sixty", "R22L_long", "R22L_ended", "R22L_passenger", "R22L_points", "R22U_speed")}
 BACKGROUND = {(quiet_unit, "quiet"): 120, (single, "quiet"): 200, (pupil, "quiet"): 60, (orphaned, "one"): 60, (ordered, "quiet"): 60, (bus, "quiet"): 100, (driver, "quiet_driver"): 100, (certified, "quiet"): 150}
 
 def tell(world, scale: float) -> tuple[dict, list]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TOTAL', 'WITHHELD', 'SHARE_FROM', 'HITS', 'SMALL', 'can_move', 'hidden_cells', 'rounded', 'suppress', 'share_shown',
-           'hits_shown', 'hits_table']
+           'hits_shown', 'hits_table', 'series_table']
 
 # %% ../../notebooks/publish/privacy.ipynb #58e8c29d
 from collections import deque
@@ -14,8 +14,8 @@ from .tables import Table, table as made_table
 from ..settings import settings
 from ..text import Text
 
-# %% ../../notebooks/publish/privacy.ipynb #8dd153de
-TOTAL = "total"
+# %% ../../notebooks/publish/privacy.ipynb #4a04f117
+TOTAL = Text("all", "合计")
 
 def _arc(cell, shape):
     "The sums in which a cell stands, as the arc from one to the other: totals run against the cells they add up."
@@ -75,7 +75,7 @@ def hidden_cells(table: pd.DataFrame, threshold: int, structural=None) -> np.nda
         if not known or all(_helper(values, hidden, cell, fixed) is None for cell in known): break
     return hidden if not known else ~fixed     # nothing else helps: show no count at all
 
-# %% ../../notebooks/publish/privacy.ipynb #f458478d
+# %% ../../notebooks/publish/privacy.ipynb #e7c85ad1
 WITHHELD = Text("withheld", "隐去")
 
 def rounded(n, base: int) -> int:
@@ -87,13 +87,13 @@ def suppress(table: pd.DataFrame,                # counts: whole numbers, rows b
              minors: bool = False,               # about minors: the higher threshold of settings.ini
              base: int | None = None,            # round what is shown to this base, for the public
              structural=None,                    # mask of zeros that could not be otherwise, which may be shown
-             total: str = TOTAL) -> pd.DataFrame:
+             total: str | None = None) -> pd.DataFrame:
     "A table of counts with its totals in which no small cell can be read or worked out. 小单元格隐去"
     k = threshold or (settings().small_cell_minors if minors else settings().small_cell)
     n = table.to_numpy(float)
     if not np.isfinite(n).all() or (n < 0).any() or (n != n.round()).any(): raise ValueError("suppress needs whole counts of zero or more, without gaps; fill weeks or places without any with 0 须为完整的非负整数计数")
     if structural is not None and np.asarray(structural).shape != table.shape: raise ValueError(f"structural is {np.asarray(structural).shape}, the table {table.shape} 结构性零值形状不符")
-    hidden, values = hidden_cells(table, k, structural), _extended(table)
+    hidden, values, total = hidden_cells(table, k, structural), _extended(table), total or str(TOTAL)
     def cell(v, h): return (f"<{k}" if v < k else str(WITHHELD)) if h else str(rounded(v, base) if base else int(v))
     words = [[cell(v, h) for v, h in zip(a, b, strict=True)] for a, b in zip(values, hidden, strict=True)]
     return pd.DataFrame(words, index=[*table.index, total], columns=[*table.columns, total])
@@ -105,23 +105,33 @@ def share_shown(k, n, least: int = SHARE_FROM) -> float | None:
     "The share k of n, or None where n is too small to be shown. 比例"
     return k / n if n >= least else None
 
-# %% ../../notebooks/publish/privacy.ipynb #5fa25aa7
+# %% ../../notebooks/publish/privacy.ipynb #2b389dbb
+def _parts(codes: pd.Series, of: str) -> pd.Series:
+    "The part of the region to which each county belongs: the prefecture in a province, the county below it."
+    return codes if of[2:] != "0000" else codes.str[:4] + "00"
+
 def hits_shown(run, minors: bool = True, base: int | None = None) -> pd.DataFrame:
-    "Hits of a run by rule and county, small cells hidden. 命中数（隐去小单元格）"
+    "Hits of a run by rule and part of its region, small cells hidden. 命中数（隐去小单元格）"
     v = run.verdicts.merge(run.frame[[*run.special.key, "region_code"]], on=list(run.special.key))
     hits = v[v["outcome"] == "hit"]
-    counts = pd.crosstab(hits["rule"].astype(object), hits["region_code"].astype(object)).reindex(index=[r.id for r in run.special.rules], fill_value=0)
+    counts = pd.crosstab(hits["rule"].astype(object), _parts(hits["region_code"].astype(object), run.region.code)).reindex(index=[r.id for r in run.special.rules], fill_value=0)
     if not counts.shape[1]: counts = counts.assign(**{run.region.code: 0})
     return suppress(counts.astype(int), minors=minors, base=base)
 
-# %% ../../notebooks/publish/privacy.ipynb #4f4aeb45
+# %% ../../notebooks/publish/privacy.ipynb #767c8a7e
 HITS = Text("Hits by rule, as they may be shown to others", "各规则命中数（可对外）")
 SMALL = Text("Counts below {k} read <{k}; withheld cells keep them from being worked out.", "小于{k}的以“<{k}”表示；另有隐去的单元格，以防推算。")
 
 def hits_table(run) -> Table:
-    "Hits by rule and county as a finished table, small cells hidden. 命中数表"
-    found = hits_shown(run)
-    names = {c: str(region(c).name) if c.isdigit() else str(Text("all", "合计")) for c in found.columns}
-    titles = {r.id: str(r.title) for r in run.special.rules}
-    rows = found.rename(columns=names).reset_index(names="rule").assign(rule=lambda f: f["rule"].map(lambda r: f"{r} {titles[r]}" if r in titles else str(Text("all", "合计"))))
-    return made_table(rows, HITS, {"rule": str(Text("rule", "规则")), **{n: n for n in rows.columns[1:]}}, notes=[SMALL.format(k=settings().small_cell_minors)])
+    "Hits by rule and part of the region as a finished table, small cells hidden. 命中数表"
+    found, all_ = hits_shown(run), str(TOTAL)
+    if found.shape[1] == 2: found = found.drop(columns=all_)      # of one part the total says nothing more
+    heads = {c: c if c == all_ else str(region(c).name) for c in found.columns}
+    titles = {r.id: f"{r.id} {r.title}" for r in run.special.rules}
+    rows = found.reset_index(names="rule").assign(rule=lambda f: f["rule"].map(lambda r: titles.get(r, all_)))
+    return made_table(rows, HITS, {"rule": str(Text("rule", "规则")), **heads}, notes=[SMALL.format(k=settings().small_cell_minors)])
+
+def series_table(counts: pd.DataFrame, title: Text) -> Table:
+    "Counts about minors of one series as a finished table, small cells hidden. 序列表"
+    k, found = settings().small_cell_minors, suppress(counts, minors=True).drop(columns=str(TOTAL))
+    return made_table(found.reset_index(names="_at"), title, {"_at": counts.index.name or "", **{c: c for c in counts.columns}}, notes=[SMALL.format(k=k)])

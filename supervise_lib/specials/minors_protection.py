@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'DERIVED', 'PARTS', 'REPORTING', 'STATISTICS', 'WEEKS', 'NOT_CHECKED', 'NOT_BUILT', 'special',
-           'minors_frame', 'Reporting', 'with_reports', 'recent_weeks']
+           'minors_frame', 'Reporting', 'with_reports', 'KindRate', 'recent_weeks']
 
-# %% ../../notebooks/specials/minors_protection.ipynb #076d9c00
+# %% ../../notebooks/specials/minors_protection.ipynb #7842abac
 import datetime as dt
 from dataclasses import dataclass
 from types import SimpleNamespace
 import pandas as pd, pyarrow as pa
+from ..model.leads import code_words
 from ..model.special import Special
 from ..model.verdicts import BOOL
 from .chapters import minors_protection_buses as bus_chapter, minors_protection_children as child_chapter, minors_protection_events as event_chapter
@@ -18,7 +19,7 @@ from .chapters import minors_protection_health as health_chapter, minors_protect
 from .chapters.minors_protection_frame import KEY, SHARED, Apart, plain, stack
 from ..stats.durations import TimeTo
 from ..stats.rates import Rate
-from ..text import Text
+from ..text import Text, get_lang
 
 # %% ../../notebooks/specials/minors_protection.ipynb #4608bdba
 TABLES = tuple(dict.fromkeys((*health_chapter.HEALTH_TABLES, *lodging_chapter.LODGING_TABLES, *venue_chapter.VENUE_TABLES, *staff_chapter.STAFF_TABLES, *event_chapter.EVENT_TABLES, *child_chapter.CHILD_TABLES, *bus_chapter.BUS_TABLES)))
@@ -31,7 +32,7 @@ def minors_frame(t):
     t = SimpleNamespace(**{n: getattr(t, n) for n in TABLES}, everywhere=Apart(t.everywhere))
     return stack([part(t) for part in PARTS], {c: d.kind for c, d in DERIVED.items()})
 
-# %% ../../notebooks/specials/minors_protection.ipynb #16d9d9de
+# %% ../../notebooks/specials/minors_protection.ipynb #6e198dde
 @dataclass(frozen=True)
 class Reporting(TimeTo):
     "Days from a visit in a situation to be reported to the first report; the durations are made from the frame. 就诊至报告时长"
@@ -50,10 +51,20 @@ def with_reports(frame: pd.DataFrame) -> pd.DataFrame:
     days = [max(((w or last) - t).days, 0) for t, w in zip(times, when, strict=True)]
     return f.assign(days_to_report=pd.Series(days, index=f.index, dtype=pd.ArrowDtype(pa.int64())), was_reported=pd.Series([w is not None for w in when], index=f.index, dtype=BOOL))
 
+@dataclass(frozen=True)
+class KindRate(Rate):
+    "A share among things of one kind, groups named in the language in force. 某类对象中的占比"
+    thing: str = ""
+    def compute(self, frame, verdicts=None, region=None):
+        f = frame[(frame["thing_kind"] == self.thing).fillna(False).to_numpy(bool)]
+        found, words = super().compute(f, verdicts, region), code_words(TABLES)
+        if self.by is None or get_lang() == "en": return found
+        return found.assign(group_label=pd.Series([words.get(g, g) if isinstance(g, str) else g for g in found["group_label"]], index=found.index, dtype=found["group_label"].dtype))
+
 REPORTING = Reporting(id="reporting", title=Text("Days from the visit to the report", "就诊至强制报告天数"), days="days_to_report", seen="was_reported")
-STATISTICS = (REPORTING, Rate(id="share_unchecked", title=Text("Share of staff without record checks, by kind of unit", "未履行查询的人员占比（按单位类型）"), rule="MINORS_R14", by="unit_kind", key=KEY),
-              Rate(id="share_unasked", title=Text("Share of rooms shared with strangers and unasked, by kind of hotel", "未询问同住关系的住宿占比（按旅馆类型）"), rule="MINORS_R04", by="hotel_kind", key=KEY),
-              Rate(id="share_dropout", title=Text("Share of students absent for long", "长期缺勤学生占比"), rule="MINORS_R19", key=KEY))
+STATISTICS = (REPORTING, KindRate(thing="staff", id="share_unchecked", title=Text("Share of staff without record checks, by kind of unit", "未履行查询的人员占比（按单位类型）"), rule="MINORS_R14", by="unit_kind", key=KEY),
+              KindRate(thing="stay", id="share_unasked", title=Text("Share of rooms shared with strangers and unasked, by kind of hotel", "未询问同住关系的住宿占比（按旅馆类型）"), rule="MINORS_R04", by="hotel_kind", key=KEY),
+              KindRate(thing="student", id="share_dropout", title=Text("Share of students absent for long", "长期缺勤学生占比"), rule="MINORS_R19", key=KEY))
 
 # %% ../../notebooks/specials/minors_protection.ipynb #0d137e47
 WEEKS = 12    # weeks shown

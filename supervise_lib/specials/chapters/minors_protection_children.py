@@ -117,7 +117,7 @@ CHILDREN = {
     "checks_recorded": told("the register records checks", "台账记载检查日期", FLAG, "guardian_orders.check_dates", coarse=True), "later_incidents": told("incidents of the child", "该未成年人警情", listed(day=DAY), "police_incidents.report_time"),
     "post_name": told("post", "岗位", TEXT, "minor_employments.post_name"), "employer_venues": told("venues of the employer", "用人单位场所类型", TEXT, "venues.venue_kind", coarse=True)}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #aede4221
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #d5906be4
 _NUMERAL = {c: i for i, c in enumerate("一二三四五六七八九", 1)}
 
 def grade_number(name) -> int | None:
@@ -132,7 +132,7 @@ def grade_number(name) -> int | None:
 def of_compulsory_age(f, law):
     "A student enrolled in one of the nine years of compulsory schooling."
     def ask(grade, status): return False if status is not None and status != "enrolled" else None if status is None or (n := grade_number(grade)) is None else 1 <= n <= 9
-    return each(f, ask, "grade", "roll_status", kind="student") & in_force(f, law, "dropout_age")
+    return of_kind(f, "student") & each(f, ask, "grade", "roll_status", kind="student") & in_force(f, law, "dropout_age")
 
 def hidden_dropout(f, choice):
     "Enrolled, but absent for many school days on end or in all, or seen elsewhere in school hours again and again. 学籍在册而长期缺勤，或者上学时间多次在旅馆、网吧等场所。"
