@@ -91,7 +91,7 @@ def incident(s, t, victim=None, suspect=None, category="猥亵", minor=True, dec
         s.add("police_incident_parties", place, police_incident_no=no, party_seq=i + 1, person_id_no=p.id_no if numbered or role != "victim" else None, case_role=role, birth_date=p.born)
     return no
 
-# %% ../../notebooks/data/demo_minors.ipynb #38e7301f
+# %% ../../notebooks/data/demo_minors.ipynb #d4cf5203
 def visits(s, how):
     "A visit that must be reported, and what became of it."
     rule = int(how[1:3]) if how[0] == "R" else 0
@@ -114,6 +114,7 @@ def visits(s, how):
     elif how == "R02U": tell(U, company="unknown")
     elif how[:3] == "R03": _injuries(s, how, child, t, base, tell)
 
+# %% ../../notebooks/data/demo_minors.ipynb #f631f0bf
 def _injuries(s, how, child, t, base, tell):
     "A second visit for injuries, in the same hospital or another."
     if how == "R03V_small":
@@ -130,7 +131,7 @@ def _nowhere(s, child, t, base):
     s.out["minor_medical_visits"][-1]["inst_code"] = None
     return no
 
-# %% ../../notebooks/data/demo_minors.ipynb #e0f04b44
+# %% ../../notebooks/data/demo_minors.ipynb #c9d3d1dd
 def hotel(s, kind="hotel", rooms=40, esports=0, lat=None, code=True):
     "A registered hotel; returns its number."
     no = f"LG{s.next()}"
@@ -146,7 +147,9 @@ def lodged(s, where, t, guests, contact=True, relation=True, room="8301", nights
               booking_id_no=booked.id_no if booked else None, is_guardian_contact_logged=contact if child else None, is_relation_logged=relation if child else None)
     return no
 
-def answered(s, day): s.add("administrative_orders", order_no=f"责改{s.next()}", organ_name=s.place.police, party_id=f"O:{s.code}", issue_date=day + DAY * 30, due_date=day + DAY * 45, closed_date=day + DAY * 44)
+def answered(s, day):
+    "The police order the hotel to put it right within a month."
+    s.add("administrative_orders", order_no=f"责改{s.next()}", organ_name=s.place.police, party_id=f"O:{s.code}", issue_date=day + DAY * 30, due_date=day + DAY * 45, closed_date=day + DAY * 44)
 
 def family(s, low=7, high=15):
     "A child and its mother, in the register of kinship."
@@ -154,7 +157,7 @@ def family(s, low=7, high=15):
     s.kin(child, mother)
     return child, mother
 
-# %% ../../notebooks/data/demo_minors.ipynb #e38c0da4
+# %% ../../notebooks/data/demo_minors.ipynb #723d6334
 def strangers(s, how):
     "A child in a hotel with an adult (R04)."
     t = at(s.day, s.dice.between(18, 22))
@@ -176,6 +179,7 @@ def strangers(s, how):
     s.true("stay", no, {4: label}, open=(5,))
     s.true("hotel", where)
 
+# %% ../../notebooks/data/demo_minors.ipynb #d09cd172
 def _class(s, where, t, teacher):
     "A class: the teacher works with children, and the other rooms are theirs."
     s.add("care_units", unit_id=f"XX{s.id}", unit_kind="school", uscc=s.code)
@@ -249,7 +253,7 @@ def weekend(day):
     while day.weekday() != 5 or is_public_holiday(day): day += DAY
     return day
 
-# %% ../../notebooks/data/demo_minors.ipynb #9821578e
+# %% ../../notebooks/data/demo_minors.ipynb #3d3580b3
 def admitted(s, how):
     "Who was let in (R08)."
     label, child = {"V": V, "L": L, "U": U}.get(how[3:4], "clean"), s.someone(14, 16)
@@ -261,6 +265,7 @@ def admitted(s, how):
     s.true("entry", entered(s, venue(s, kind), child, t, **more), {8: label})
     s.true("venue", f"CS{s.id}01")
 
+# %% ../../notebooks/data/demo_minors.ipynb #c100223b
 def misused(s, how):
     "Whose card was used in an internet cafe (R09)."
     label, who, t = {"V": V, "L": L, "U": U}[how[3]], s.someone(25, 45), at(s.day, 10)

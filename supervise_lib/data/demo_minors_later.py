@@ -12,7 +12,7 @@ from .demo_cases import DAY
 from .demo_minors import KEY as KEY, SPECIAL as SPECIAL, L, U, V, at, digest, entered, hotel, incident, lodged, play, stamp, venue
 from ..law.calendar import is_workday
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #3f3cb031
+# %% ../../notebooks/data/demo_minors_later.ipynb #b61d1cea
 def _hired(s, who, since, post="teacher", until=None, form="contract", entry=0, years=(), by=None, label=None, open=()):
     "Somebody hired by the story's unit, with the checks made; `entry`: days after the hiring, None: never."
     unit = f"JG{s.id}"
@@ -43,6 +43,7 @@ def employed(s, how):
     elif how == "R14L_volunteer": full = dict(entry=None, form="volunteer", until=since)
     _hired(s, who, since, label={rule: label} if rule else None, **full)
 
+# %% ../../notebooks/data/demo_minors_later.ipynb #2503710d
 def quiet_unit(s, how):
     "A unit of three that does everything right."
     for post in ("teacher", "guard", "cook"): _hired(s, s.someone(25, 55), dt.date(2022, 2, 1) + DAY * s.dice.between(0, 100), post, entry=-2, years=(2023,))
@@ -74,7 +75,7 @@ def certified(s, how):
     if given: s.true("defendant", _judged(s, who, given[0], dt.date(2023, 3, 1) + DAY * s.dice.between(0, 90), ban=None, **given[1]), open=(15,))
     s.true("certificate", digest(no), {16: {"V": V, "L": L, "U": U}[how[3]]} if given else {})
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #58ad2ffa
+# %% ../../notebooks/data/demo_minors_later.ipynb #6c2f5196
 def repeated(s, how):
     "A suspect and more than one incident (R17)."
     child, other, man = s.someone(9, 13), s.someone(9, 13) if how != "R17L_grown" else s.someone(25, 40), s.someone(30, 50, male=1)
@@ -103,6 +104,7 @@ def single(s, how):
     "One incident, and nothing else."
     s.true("incident", incident(s, at(s.day, 12), s.someone(8, 16), s.someone(20, 50, male=1), category=s.dice.pick(("殴打他人", "猥亵", "敲诈勒索"))))
 
+# %% ../../notebooks/data/demo_minors_later.ipynb #9fdc4b55
 def hurt_in_hotel(s, how):
     "A case in a hotel (R06)."
     child, day = s.someone(12, 16), s.day - DAY * 20
@@ -164,7 +166,7 @@ def orphaned(s, how):
         for i in range(15): m = start.month - 1 + i + 1; day = dt.date(start.year + m // 12, m % 12 + 1, 15); s.add("benefit_payments", payment_id=f"FF{s.next()}", person_id_no=child.id_no, benefit_kind="child_de_facto_unattended", month=f"{day:%Y-%m}", pay_date=day, payment_yuan=1200, payment_status="paid")
     s.true("child", child.id_no, {20: {"V": V, "L": L, "U": U}[how[3]]} if how != "one" else {})
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #6d1ec88b
+# %% ../../notebooks/data/demo_minors_later.ipynb #e1bd39bd
 def ordered(s, how):
     "An order to a guardian and its checks (R21)."
     child, parent, day = s.someone(12, 16), s.someone(35, 48), dt.date(2023, 2, 1) + DAY * s.dice.between(0, 40)
@@ -178,6 +180,7 @@ def ordered(s, how):
     if how == "R21L_later": s.true("incident", incident(s, at(day + DAY * 220), None, child, category="盗窃"), open=(17,))
     s.true("order", f"督监{s.id}", {21: {"V": V, "L": L}.get(how[3:4], "clean")})
 
+# %% ../../notebooks/data/demo_minors_later.ipynb #b1f31718
 def working(s, how):
     "Somebody young at work (R23)."
     who = s.someone(*{"R23V_child": (14, 15), "R23L_grown": (18, 18)}.get(how, (16, 17)))
@@ -187,6 +190,7 @@ def working(s, how):
     s.add("minor_employments", person_id_no=who.id_no, uscc=s.code, valid_from=s.day, birth_date=who.born, post_name=post)
     s.true("employment", f"{who.id_no}|{s.code}|{s.day}", {23: {"V": V, "L": L, "U": U}[how[3]]} if how[0] == "R" else {})
 
+# %% ../../notebooks/data/demo_minors_later.ipynb #f7fd17de
 def bus(s, how):
     "A school bus on its lists (R22)."
     plate = f"皖{'ABCDEFG'[s.n % 7]}{s.n:05d}"

@@ -60,7 +60,7 @@ def vehicle_unlawful(f, law) -> pd.Series:
         return any3([unlisted, stale])
     return each(f, ask, "on_education", "on_police", "police_list", "permit_to", "inspect_by", "insured_to", "scrap", kind="bus")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #067dd077
+# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #80ed5c3d
 def _points(violations, as_of, full, cycles):
     "A full score within the last cycles? One violation is certain; a sum within twelve months is open."
     since = anniversary(as_of, -cycles)
@@ -75,6 +75,7 @@ def _recklessly(violations, as_of, years, words):
     names = [v["name"] for v in violations or [] if v["time"] and since < v["time"].date() <= as_of]
     return any3([False, *(True if "超员" in n or ("超速" in n and any(w in n for w in words)) else None if "超速" in n else False for n in names if n)])
 
+# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #86b94319
 def driver_unfit(f, law, choice) -> pd.Series:
     "Does the driver fail one of the conditions?"
     on = today(f, law)

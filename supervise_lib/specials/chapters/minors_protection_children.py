@@ -117,7 +117,7 @@ CHILDREN = {
     "checks_recorded": told("the register records checks", "台账记载检查日期", FLAG, "guardian_orders.check_dates", coarse=True), "later_incidents": told("incidents of the child", "该未成年人警情", listed(day=DAY), "police_incidents.report_time"),
     "post_name": told("post", "岗位", TEXT, "minor_employments.post_name"), "employer_venues": told("venues of the employer", "用人单位场所类型", TEXT, "venues.venue_kind", coarse=True)}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #d5906be4
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #80ede567
 _NUMERAL = {c: i for i, c in enumerate("一二三四五六七八九", 1)}
 
 def grade_number(name) -> int | None:
@@ -134,6 +134,7 @@ def of_compulsory_age(f, law):
     def ask(grade, status): return False if status is not None and status != "enrolled" else None if status is None or (n := grade_number(grade)) is None else 1 <= n <= 9
     return of_kind(f, "student") & each(f, ask, "grade", "roll_status", kind="student") & in_force(f, law, "dropout_age")
 
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #646e3f7b
 def hidden_dropout(f, choice):
     "Enrolled, but absent for many school days on end or in all, or seen elsewhere in school hours again and again. 学籍在册而长期缺勤，或者上学时间多次在旅馆、网吧等场所。"
     def at_least(sure, maybe, limit): return None if sure is None or maybe is None else True if sure >= limit else None if maybe >= limit else False
@@ -182,7 +183,7 @@ def periods(status, as_of, months, limit, mental_limit):
     if kind == "lost_contact": return ("bad", s, b) if (s := _later(a, months)) <= (b or as_of) else ()
     return ()
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #fdeae708
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #4b06cafe
 def unattended_from(statuses, as_of, months, limit, mental_limit):
     "First and last day of being de-facto unattended, or None; and whether an open status may still make it so. 事实无人抚养起算日"
     by, open_ = {}, False
@@ -200,6 +201,7 @@ def is_child(f, law):
     "A child of whose parents something is known."
     return of_kind(f, "child") & in_force(f, law, "defacto_definition", today(f, law))
 
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #12492d42
 def unattended_unpaid(f, law, choice):
     "Neither parent can care for the child, and for months no allowance was paid. 父母均无力抚养（一方死亡、失踪而另一方无力抚养）的儿童未纳入事实无人抚养儿童保障。"
     numbers = [law.on(n, today(f, law)) for n in ("minor_age", "defacto_months", "defacto_disab_grade", "defacto_disab_mental_grade")]

@@ -99,7 +99,7 @@ LODGING = {
     "penalties": told("penalties", "行政处罚", listed(date=DAY, name=TEXT, kind=TEXT), "administrative_penalties.decision_date", "administrative_penalties.penalty_kinds", coarse=True),
     "orders": told("orders to correct", "责令改正", listed(date=DAY, due=DAY), "administrative_orders.issue_date", coarse=True)}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #3b313d74
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #94e62f6f
 def _room(guests, day, majority):
     "Children, adults and guests of unknown age."
     ages = full_years([g["birth"] for g in guests], day)
@@ -116,6 +116,7 @@ def _unrelated(guests, day, majority, kin, known):
     def of(child): return any3([*(stranger(child, a) for a in adults), *(None for _ in unknown)])
     return [(c, of(c), adults) for c in children]
 
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #338858ac
 def has_minor(f, law):
     "Is a minor among the guests of the stay?"
     def ask(day, guests, majority):
@@ -132,7 +133,7 @@ def with_adult(f, law):
         return True if adults else None if unknown else False
     return each(f, ask, "event_date", "guests", law.on("minor_age", f.event_date), kind="stay")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #94fee2ec
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #d14fb6f7
 def lodged_with_adult(f, law):
     "A stay of a minor with an adult, since hotels have the duty to ask."
     return of_kind(f, "stay") & in_force(f, law, "hotel_duty") & has_minor(f, law) & with_adult(f, law)
@@ -145,6 +146,7 @@ def stranger_unasked(f, law):
         return any3(all3([other, duty(c)]) for c, other, _ in _unrelated(guests, day, majority, kin, known))
     return each(f, ask, "event_date", "guests", law.on("minor_age", f.event_date), "kin", "kin_known", kind="stay")
 
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #3103309f
 def school_trip(f, law, choice):
     "A group with somebody who works with children: a class, a team. 集体出行，有学校、培训机构等人员带队。"
     def ask(day, guests, majority, n):
@@ -170,7 +172,7 @@ def lodging_severity(f, law, choice):
     v = each(f, ask, "event_date", "guests", law.on("minor_age", f.event_date), law.on("consent_age", f.event_date), "kin", "kin_known", kind="stay", dtype=INT)
     return v.fillna(3)
 
-# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #295325d5
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #cb487bb9
 def lodged_alone(f, law):
     "A stay in which no adult, or no adult kin, was with the minor."
     def ask(day, guests, majority, kin, known):
@@ -183,6 +185,7 @@ def lodged_alone(f, law):
     alone = each(f, ask, "event_date", "guests", law.on("minor_age", f.event_date), "kin", "kin_known", kind="stay")
     return of_kind(f, "stay") & in_force(f, law, "hotel_duty") & has_minor(f, law) & alone
 
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #8930ca8e
 def _alone_nights(nights, child, day, window, majority):
     "Nights of the window in which the child had no adult with it; None if that is not known of one that would count."
     sure, maybe = set(), set()
@@ -207,6 +210,7 @@ def alone_pattern(f, law, choice) -> pd.Series:
         return any3([often, len(children) >= choice.minors_in_room, None if hour is None else hour < choice.small_hours, truant])
     return each(f, ask, "event_time", "guests", law.on("minor_age", f.event_date), "nights", "school_day", kind="stay")
 
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #a5a71701
 def minors_alone(f, law, choice):
     "Minors stayed without adult kin often, in a group, at night or in school hours, and the guardian was not asked for. 未成年人无成年亲属陪同频繁、结伴、深夜或者上学时间入住，未询问监护人联系方式。"
     def unasked(day, guests, majority): return None if None in (day, guests, majority) else any3(None if c["contact"] is None else not c["contact"] for c in _room(guests, day, majority)[0])

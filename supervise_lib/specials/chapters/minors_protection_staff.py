@@ -76,7 +76,7 @@ STAFF = {
     "certificate_status": told("state of the certificate", "教师资格状态", TEXT, "teacher_qualifications.qualification_status", coarse=True),
     "judgments": told("judgments of the holder", "持证人刑事裁判", listed(effective=DAY, verdict=TEXT, penalty=TEXT, suspended=FLAG, deprivation=TEXT, charges=TEXT), "criminal_judgments.effective_date", "criminal_judgments.principal_penalty")}
 
-# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #bfed0a29
+# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #c08797d6
 BARRED = ("sexual", "abuse", "trafficking", "violence")
 
 def must_be_sealed(birth, crime_day, term_months, seal_age, seal_max_years) -> bool | None:
@@ -89,6 +89,7 @@ def works_with_children(f, law):
     "Somebody who works with children on the day of the data, or did."
     return of_kind(f, "staff") & in_force(f, law, "closecontact", today(f, law))
 
+# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #0850330b
 def record_and_post(f, law):
     "Somebody with a final record of sexual assault, abuse, trafficking or violence works with children. 有性侵害、虐待、拐卖、暴力伤害等违法犯罪记录的人员在密切接触未成年人岗位。"
     seal = law.on("seal_age", today(f, law))
@@ -107,7 +108,7 @@ def has_left(f, law):
     "Does not work there any more. 已离岗。"
     return (f.work_to <= law.as_of).astype(BOOL).where(f.work_to.notna(), False)
 
-# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #6f493561
+# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #e587ff76
 def checked_staff(f, law):
     "Somebody who works with children since, or while, there has been a duty to check."
     later = (f.work_to.fillna(law.as_of) if law.as_of else f.work_to)
@@ -132,6 +133,7 @@ def unchecked(f, law, choice):
         return entry or yearly
     return each(f, ask, "unit_id", "person", "event_date", "work_to", "checks", kind="staff")
 
+# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #51f75b73
 def checked_for_the_unit(f, choice):
     "The authority, or another unit of the same employer, asked on the unit's behalf. 主管部门批量代查或者他单位已查询。"
     def ask(unit, start, checks):

@@ -123,7 +123,7 @@ def distance(at, campus):
     if (gates := _points(campus["gates"])): return min(haversine(at, g) for g in gates), True
     return haversine(at, (campus["lat"], campus["lon"])), False
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #d8a4c80d
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #479ea149
 CAFE_STAGES, HALLS = ("primary", "junior", "senior"), ("ktv", "dance", ARCADE, "bar")
 
 def first_licence(f):
@@ -151,12 +151,13 @@ def _near(kind, lat, lon, campuses, metres_, choice):
         near = True if d < metres_ else False if sure or d > metres_ + choice.campus_reach_m else None
         yield c, d, (None if near and c["stage"] is None and kind == "internet_cafe" else near)
 
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #d3a6d654
 def too_near(f, law, choice):
     "A venue for adults stands nearer to a school than allowed. 营业场所与学校距离不足。"
     def ask(kind, lat, lon, campuses, m): return None if None in (kind, lat, lon, m) else any3(n for _, _, n in _near(kind, lat, lon, campuses, m, choice))
     return each(f, ask, "venue_kind", "lat", "lon", "campuses", limit(f, law), kind="venue")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #3124f612
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #3b168fe0
 def metres_short(f, law, choice):
     "Metres by which the nearest campus is too near; negative: short of it."
     def ask(kind, lat, lon, campuses, m):
@@ -169,6 +170,7 @@ def distance_severity(f, law, choice):
     unsure = known_absent(metres_short(f, law, choice).abs() <= float(choice.distance_buffer_m))
     return pd.Series([1 if u else 2 for u in unsure], index=f.index, dtype=INT)
 
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #61b5ed2e
 def school_came_later(f, law, choice):
     "The venue was licensed before the school opened: to be phased out, not punished. 场所设立在先，学校启用在后。"
     def ask(kind, lat, lon, campuses, m, licensed):
