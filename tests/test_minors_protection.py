@@ -33,7 +33,7 @@ NO_UNDECIDABLE = {"MINORS_R14", "MINORS_R21"}     # their key and own columns ar
 def run(tmp_path_factory):
     home = tmp_path_factory.mktemp("minors")
     lake = Lake(home / "lake")
-    build_demo(lake, home / "demo", .04, tables=special("minors_protection").tables)
+    build_demo(lake, home / "demo", .02, tables=special("minors_protection").tables)
     return Run("minors_protection", "340000", AS_OF, lake=lake), truth(home / "demo", "minors_protection"), lake, home
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ def readable(shown: pd.DataFrame, k: int) -> list:
             if cell in at: line[at[cell]] += sign
             else: known += sign * int(words[cell])
         a.append(line); b.append(-known)
-    box = [(0, k - 1) if words[c].startswith("<") else (k, None) for c in cells]
+    bare = not any(w.startswith("<") for w in words.ravel())       # all is hidden: which cells are small is not told
+    box = [(0, k - 1) if words[cell].startswith("<") else (0, None) if bare or r == cell[0] or c == cell[1] else (k, None) for cell in cells]
     found = []
     for n, cell in enumerate(cells):
         aim = np.eye(len(cells))[n]
@@ -53,7 +54,7 @@ def test_what_is_shown_is_true_and_no_small_cell_is_shown(rows, k):
     for c in np.ndindex(whole.shape):
         word, n = shown.iloc[c], int(whole.iloc[c])
         if word.isdigit(): assert int(word) == n >= k
-        else: assert word.startswith("<") == (n < k)
+        elif word.startswith("<"): assert word == f"<{k}" and n < k
 
 def test_a_table_without_small_cells_is_shown_whole():
     shown = suppress(table([[12, 30], [20, 11]]), 10)
@@ -67,6 +68,10 @@ def test_two_small_cells_whose_sum_gives_them_away_take_a_third_with_them():
     shown = suppress(table([[0, 0, 30, 40], [50, 60, 70, 80]]), 10)     # both are zero, for the row total says so
     assert readable(shown, 10) == [] and (shown.loc["r0"] == "<10").sum() == 2
     assert not set(shown.loc["r0", ["c2", "c3"]]) <= {"30", "40"}
+
+def test_totals_that_are_small_together_give_nothing_away():
+    shown = suppress(table([[1, 1], [1, 1], [1, 1]]), 3)      # three row totals below three that make six would be two each
+    assert readable(shown, 3) == []
 
 def test_zeros_that_could_not_be_otherwise_are_shown():
     shown = suppress(table([[0, 30], [40, 50]]), 10, structural=[[True, False], [False, False]])
@@ -107,6 +112,6 @@ def test_hits_of_a_run_show_no_small_count():
     rules = [SimpleNamespace(id=i) for i in ("A", "B", "C")]
     rows = [("A", f"k{i}", "340111") for i in range(12)] + [("B", f"m{i}", "340111") for i in range(2)] + [("A", f"n{i}", "340123") for i in range(25)] + [("B", f"o{i}", "340123") for i in range(14)]
     frame = pd.DataFrame(rows, columns=["rule", "key", "region_code"])
-    run = SimpleNamespace(special=SimpleNamespace(key=("key",), rules=rules), verdicts=frame[["rule", "key"]].assign(outcome="hit"), frame=frame[["key", "region_code"]], region=SimpleNamespace(code="340000"))
+    run = SimpleNamespace(special=SimpleNamespace(key=("key",), rules=rules), verdicts=frame[["rule", "key"]].assign(outcome="hit"), frame=frame[["key", "region_code"]], region=SimpleNamespace(code="340100"))
     shown = hits_shown(run)
     assert shown.loc["B", "340111"] == "<10" and readable(shown, 10) == [] and list(shown.index) == ["A", "B", "C", TOTAL]

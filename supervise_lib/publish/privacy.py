@@ -44,7 +44,7 @@ def can_move(cell, ways, shape) -> bool:
                 seen.add(to); left.append(to)
     return False
 
-# %% ../../notebooks/publish/privacy.ipynb #28ad3ca5
+# %% ../../notebooks/publish/privacy.ipynb #b917acd0
 def _extended(table: pd.DataFrame) -> np.ndarray:
     "The counts with a last column and a last row of totals."
     inner = table.to_numpy(float)
@@ -65,6 +65,7 @@ def hidden_cells(table: pd.DataFrame, threshold: int, structural=None) -> np.nda
     if structural is not None: fixed[:-1, :-1] = np.asarray(structural, bool) & (values[:-1, :-1] == 0)
     small = (values < threshold) & ~fixed
     hidden, least, most = small.copy(), np.where(small, 0, threshold).astype(float), np.where(small, threshold - 1, np.inf)
+    for edge in ((-1, slice(None)), (slice(None), -1)): least[edge], most[edge] = 0, np.inf      # of a hidden total nothing is said
     while True:
         known, ways = [], _ways(hidden, values, least, most)
         for cell in map(tuple, np.argwhere(hidden).tolist()):
@@ -75,7 +76,7 @@ def hidden_cells(table: pd.DataFrame, threshold: int, structural=None) -> np.nda
         if not known or all(_helper(values, hidden, cell, fixed) is None for cell in known): break
     return hidden if not known else ~fixed     # nothing else helps: show no count at all
 
-# %% ../../notebooks/publish/privacy.ipynb #e7c85ad1
+# %% ../../notebooks/publish/privacy.ipynb #ec4ff088
 WITHHELD = Text("withheld", "隐去")
 
 def rounded(n, base: int) -> int:
@@ -94,8 +95,10 @@ def suppress(table: pd.DataFrame,                # counts: whole numbers, rows b
     if not np.isfinite(n).all() or (n < 0).any() or (n != n.round()).any(): raise ValueError("suppress needs whole counts of zero or more, without gaps; fill weeks or places without any with 0 须为完整的非负整数计数")
     if structural is not None and np.asarray(structural).shape != table.shape: raise ValueError(f"structural is {np.asarray(structural).shape}, the table {table.shape} 结构性零值形状不符")
     hidden, values, total = hidden_cells(table, k, structural), _extended(table), total or str(TOTAL)
-    def cell(v, h): return (f"<{k}" if v < k else str(WITHHELD)) if h else str(rounded(v, base) if base else int(v))
-    words = [[cell(v, h) for v, h in zip(a, b, strict=True)] for a, b in zip(values, hidden, strict=True)]
+    said = (values < k) & hidden & (not (hidden | (values == 0)).all())     # where all is hidden, which cells are small is told of none
+    said[-1, :] = said[:, -1] = False
+    def cell(v, h, less): return f"<{k}" if less else str(WITHHELD) if h else str(rounded(v, base) if base else int(v))
+    words = [[cell(*x) for x in zip(*lines, strict=True)] for lines in zip(values, hidden, said, strict=True)]
     return pd.DataFrame(words, index=[*table.index, total], columns=[*table.columns, total])
 
 # %% ../../notebooks/publish/privacy.ipynb #41e794f7
