@@ -3750,6 +3750,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                                                           'supervise_lib/specials/chapters/minors_protection_staff.py')},
             'supervise_lib.specials.chapters.minors_protection_venues': { 'supervise_lib.specials.chapters.minors_protection_venues._edge': ( 'specials/chapters/minors_protection_venues.html#_edge',
                                                                                                                                               'supervise_lib/specials/chapters/minors_protection_venues.py'),
+                                                                          'supervise_lib.specials.chapters.minors_protection_venues._licensed_as': ( 'specials/chapters/minors_protection_venues.html#_licensed_as',
+                                                                                                                                                     'supervise_lib/specials/chapters/minors_protection_venues.py'),
                                                                           'supervise_lib.specials.chapters.minors_protection_venues._near': ( 'specials/chapters/minors_protection_venues.html#_near',
                                                                                                                                               'supervise_lib/specials/chapters/minors_protection_venues.py'),
                                                                           'supervise_lib.specials.chapters.minors_protection_venues._overlaps': ( 'specials/chapters/minors_protection_venues.html#_overlaps',

@@ -72,7 +72,7 @@ def hidden(value) -> dict:
     if value is None: return dict.fromkeys(("en", "zh"), MISSING)
     return (HIDDEN_LIST.format(n=len(value)) if isinstance(value, list) else HIDDEN).to_dict()
 
-# %% ../../notebooks/model/leads.ipynb #a345a7f1
+# %% ../../notebooks/model/leads.ipynb #31de3da1
 PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"), "term": Text("term", "刑期"), "fine": Text("fine", "罚金"), "confiscation": Text("confiscation", "没收财产"),
          "amount": Text("amount", "数额"), "article": Text("article", "条文"), "start": Text("from", "起"), "end": Text("to", "止"), "from": Text("from", "自"), "to": Text("to", "至"), "kind": Text("kind", "种类"), "case_no": Text("case", "案号"),
          "date": Text("date", "日期"), "verdict": Text("verdict", "结果"), "suspended": Text("suspended", "缓刑"), "probation_years": Text("probation years", "考验期年"), "probation_months": Text("probation months", "考验期月"),
@@ -96,6 +96,7 @@ PARTS = {"code": Text("charge", "罪名"), "penalty": Text("penalty", "主刑"),
          "forfeited": Text("forfeited", "没收"), "moved": Text("moved", "移送"), "month": Text("month", "月份"), "adjust": Text("of it raised", "其中调增"),
          "returned": Text("returned", "退回"), "stage": Text("stage", "阶段"), "source": Text("source", "来源"), "filed": Text("filed", "立案"),
          "closed": Text("closed", "结案"), "how": Text("closed by", "结案方式"), "received": Text("received", "到位"), "treasury": Text("to the treasury", "上缴国库"),
+         "issued": Text("issued", "发证"), "due": Text("due", "期满"), "opened": Text("open since", "启用"), "lon": Text("longitude", "经度"), "lat": Text("latitude", "纬度"), "gates": Text("gates", "校门"), "shape": Text("outline", "轮廓"),
          "performed": Text("performed", "履行完毕"), "remission": Text("remission", "减免裁定")}
 TERM = {"years": Text(" years ", "年"), "months": Text(" months ", "个月"), "days": Text(" days ", "日")}
 YES, NO, NONE, MISSING = Text("yes", "是"), Text("no", "否"), Text("none", "无"), "—"

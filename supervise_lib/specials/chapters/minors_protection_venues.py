@@ -123,24 +123,28 @@ def distance(at, campus):
     if (gates := _points(campus["gates"])): return min(haversine(at, g) for g in gates), True
     return haversine(at, (campus["lat"], campus["lon"])), False
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #479ea149
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #d3eb8ad5
 CAFE_STAGES, HALLS = ("primary", "junior", "senior"), ("ktv", "dance", ARCADE, "bar")
 
 def first_licence(f):
     "Day of the first licence of the venue."
     return each(f, lambda licences: min((x["issued"] for x in licences or [] if x["issued"]), default=None), "licences", kind="venue", dtype=DATE)
 
+def _licensed_as(f, *kinds):
+    "Day of the first licence of venues of these kinds, so that a verdict cites only the law it rests on."
+    return first_licence(f).where(one_of(f.venue_kind, kinds).fillna(False), pd.NA)
+
 def keeps_distance(f, law):
     "A venue that must keep away from schools; a bar since the law names bars."
-    cafe = one_of(f.venue_kind, ("internet_cafe",)) & in_force(f, law, "icafe_dist", first_licence(f))
-    hall = one_of(f.venue_kind, HALLS) & in_force(f, law, "ent_dist", first_licence(f))
-    bar = in_force(f, law, "venue_ban", first_licence(f))
+    cafe = one_of(f.venue_kind, ("internet_cafe",)) & in_force(f, law, "icafe_dist", _licensed_as(f, "internet_cafe"))
+    hall = one_of(f.venue_kind, HALLS) & in_force(f, law, "ent_dist", _licensed_as(f, *HALLS))
+    bar = in_force(f, law, "venue_ban", _licensed_as(f, "bar"))
     return of_kind(f, "venue") & (cafe | hall) & (bar | (f.venue_kind != "bar"))
 
 def limit(f, law):
     "Metres to be kept, on the day of the first licence."
-    on = first_licence(f)
-    return law.on("icafe_dist", on).astype(FLOAT).where((f.venue_kind == "internet_cafe").fillna(False), law.on("ent_dist", on).astype(FLOAT))
+    cafe = (f.venue_kind == "internet_cafe").fillna(False)
+    return law.on("icafe_dist", _licensed_as(f, "internet_cafe")).astype(FLOAT).where(cafe, law.on("ent_dist", _licensed_as(f, *HALLS)).astype(FLOAT))
 
 def _near(kind, lat, lon, campuses, metres_, choice):
     "Per campus that counts for this kind of venue: too near? None where only its middle is known and the edge may be nearer."
