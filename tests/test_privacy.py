@@ -27,8 +27,7 @@ def readable(shown: pd.DataFrame, k: int) -> list:
             if cell in at: line[at[cell]] += sign
             else: known += sign * int(words[cell])
         a.append(line); b.append(-known)
-    bare = not any(w.startswith("<") for w in words.ravel())       # all is hidden: which cells are small is not told
-    box = [(0, k - 1) if words[cell].startswith("<") else (0, None) if bare or r == cell[0] or c == cell[1] else (k, None) for cell in cells]
+    box = [(0, k - 1) if words[cell].startswith("<") else (0, None) if r == cell[0] or c == cell[1] else (k, None) for cell in cells]
     found = []
     for n, cell in enumerate(cells):
         aim = np.eye(len(cells))[n]
@@ -114,4 +113,4 @@ def test_hits_of_a_run_show_no_small_count():
     frame = pd.DataFrame(rows, columns=["rule", "key", "region_code"])
     run = SimpleNamespace(special=SimpleNamespace(key=("key",), rules=rules), verdicts=frame[["rule", "key"]].assign(outcome="hit"), frame=frame[["key", "region_code"]], region=SimpleNamespace(code="340100"))
     shown = hits_shown(run)
-    assert shown.loc["B", "340111"] == "<10" and readable(shown, 10) == [] and list(shown.index) == ["A", "B", "C", TOTAL]
+    assert shown.loc["B", "340111"] == "<10" and shown.loc["C", "340123"] == "<10" and readable(shown, 10) == [] and list(shown.index) == ["A", "B", "C", TOTAL]

@@ -44,7 +44,7 @@ def can_move(cell, ways, shape) -> bool:
                 seen.add(to); left.append(to)
     return False
 
-# %% ../../notebooks/publish/privacy.ipynb #b917acd0
+# %% ../../notebooks/publish/privacy.ipynb #742e1671
 def _extended(table: pd.DataFrame) -> np.ndarray:
     "The counts with a last column and a last row of totals."
     inner = table.to_numpy(float)
@@ -52,10 +52,11 @@ def _extended(table: pd.DataFrame) -> np.ndarray:
     return np.vstack([wide, wide.sum(axis=0)])
 
 def _helper(values, hidden, cell, fixed):
-    "The visible cell to be hidden next for one that can be worked out: the smallest of its row or column, totals last."
+    "The visible cell to be hidden next for one that can be worked out: the smallest of its row or column, totals last, then of any other."
     (i, j), (r, c) = cell, (values.shape[0] - 1, values.shape[1] - 1)
     lines = {(i, k) for k in range(c + 1)} | {(k, j) for k in range(r + 1)}
-    free = [x for x in lines if not hidden[x] and not fixed[x]]
+    seen = set(zip(*np.nonzero(~hidden & ~fixed), strict=True))
+    free = (lines & seen) or seen
     return min(free, key=lambda x: ((x[0] == r) + (x[1] == c), values[x], x), default=None)
 
 def hidden_cells(table: pd.DataFrame, threshold: int, structural=None) -> np.ndarray:
@@ -71,12 +72,11 @@ def hidden_cells(table: pd.DataFrame, threshold: int, structural=None) -> np.nda
         for cell in map(tuple, np.argwhere(hidden).tolist()):
             if can_move(cell, ways, values.shape): continue
             known.append(cell)
-            if (h := _helper(values, hidden, cell, fixed)) is None: continue
+            if (h := _helper(values, hidden, cell, fixed)) is None: raise AssertionError(f"cell {cell} can be worked out and nothing is left to hide")
             hidden[h] = True; ways = _ways(hidden, values, least, most)
-        if not known or all(_helper(values, hidden, cell, fixed) is None for cell in known): break
-    return hidden if not known else ~fixed     # nothing else helps: show no count at all
+        if not known: return hidden      # at the latest when all totals are hidden
 
-# %% ../../notebooks/publish/privacy.ipynb #ec4ff088
+# %% ../../notebooks/publish/privacy.ipynb #4cf9a718
 WITHHELD = Text("withheld", "隐去")
 
 def rounded(n, base: int) -> int:
@@ -95,7 +95,7 @@ def suppress(table: pd.DataFrame,                # counts: whole numbers, rows b
     if not np.isfinite(n).all() or (n < 0).any() or (n != n.round()).any(): raise ValueError("suppress needs whole counts of zero or more, without gaps; fill weeks or places without any with 0 须为完整的非负整数计数")
     if structural is not None and np.asarray(structural).shape != table.shape: raise ValueError(f"structural is {np.asarray(structural).shape}, the table {table.shape} 结构性零值形状不符")
     hidden, values, total = hidden_cells(table, k, structural), _extended(table), total or str(TOTAL)
-    said = (values < k) & hidden & (not (hidden | (values == 0)).all())     # where all is hidden, which cells are small is told of none
+    said = (values < k) & hidden
     said[-1, :] = said[:, -1] = False
     def cell(v, h, less): return f"<{k}" if less else str(WITHHELD) if h else str(rounded(v, base) if base else int(v))
     words = [[cell(*x) for x in zip(*lines, strict=True)] for lines in zip(values, hidden, said, strict=True)]
@@ -108,7 +108,7 @@ def share_shown(k, n, least: int = SHARE_FROM) -> float | None:
     "The share k of n, or None where n is too small to be shown. 比例"
     return k / n if n >= least else None
 
-# %% ../../notebooks/publish/privacy.ipynb #2b389dbb
+# %% ../../notebooks/publish/privacy.ipynb #808ddfc3
 def _parts(codes: pd.Series, of: str) -> pd.Series:
     "The part of the region to which each county belongs: the prefecture in a province, the county below it."
     return codes if of[2:] != "0000" else codes.str[:4] + "00"
@@ -118,8 +118,8 @@ def hits_shown(run, minors: bool = True, base: int | None = None) -> pd.DataFram
     v = run.verdicts.merge(run.frame[[*run.special.key, "region_code"]], on=list(run.special.key))
     hits = v[v["outcome"] == "hit"]
     counts = pd.crosstab(hits["rule"].astype(object), _parts(hits["region_code"].astype(object), run.region.code)).reindex(index=[r.id for r in run.special.rules], fill_value=0)
-    if not counts.shape[1]: counts = counts.assign(**{run.region.code: 0})
-    return suppress(counts.astype(int), minors=minors, base=base)
+    parts = sorted(_parts(run.frame["region_code"].dropna().astype(object), run.region.code).unique()) or [run.region.code]     # a part without hits must not be missing: that would tell
+    return suppress(counts.reindex(columns=parts, fill_value=0).astype(int), minors=minors, base=base)
 
 # %% ../../notebooks/publish/privacy.ipynb #767c8a7e
 HITS = Text("Hits by rule, as they may be shown to others", "各规则命中数（可对外）")
