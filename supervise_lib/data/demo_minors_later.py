@@ -104,7 +104,7 @@ def single(s, how):
     "One incident, and nothing else."
     s.true("incident", incident(s, at(s.day, 12), s.someone(8, 16), s.someone(20, 50, male=1), category=s.dice.pick(("殴打他人", "猥亵", "敲诈勒索"))))
 
-# %% ../../notebooks/data/demo_minors_later.ipynb #9fdc4b55
+# %% ../../notebooks/data/demo_minors_later.ipynb #93703b09
 def hurt_in_hotel(s, how):
     "A case in a hotel (R06)."
     child, day = s.someone(12, 16), s.day - DAY * 20
@@ -113,7 +113,7 @@ def hurt_in_hotel(s, how):
     s.add("procuratorate_case_parties", proc_case_no=f"检案{s.id}", party_seq=1, party_id=f"P:{child.id_no}", case_role="victim", birth_date=child.born)
     where = hotel(s, lat=round(s.lat + .0006, 5))
     if how in ("R06L_stayed", "R06V_before"): lodged(s, where, at(day if how == "R06L_stayed" else day - DAY * 4, 20), [child])
-    s.true("case", f"检案{s.id}", {6: {"V": V, "L": L, "U": U}[how[3]]}, open=(8,) if how in ("R06U", "R06L_coarse") else ())
+    s.true("case", f"检案{s.id}", {6: {"V": V, "L": L, "U": U}[how[3]]})
     s.true("hotel", where)
 
 # %% ../../notebooks/data/demo_minors_later.ipynb #eb21fc0c
