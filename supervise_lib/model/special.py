@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SECTIONS', 'ParamsError', 'Choice', 'Case', 'read_params', 'Choices', 'Derived', 'Special', 'label', 'sources',
-           'check_special', 'judge_all', 'frame_columns', 'frame_type', 'case_frame', 'judge_case', 'uses_others',
-           'special_names', 'special', 'check_frame']
+           'withheld', 'check_special', 'judge_all', 'frame_columns', 'frame_type', 'case_frame', 'judge_case',
+           'uses_others', 'special_names', 'special', 'check_frame']
 
 # %% ../../notebooks/model/special.ipynb #859b858c
 import datetime as dt, importlib, inspect, pkgutil
@@ -101,15 +101,16 @@ class Choices:
         return self._values[name]
     def to_dict(self): return dict(sorted(self._values.items()))
 
-# %% ../../notebooks/model/special.ipynb #37ab8db6
+# %% ../../notebooks/model/special.ipynb #e037d7d9
 @dataclass(frozen=True)
 class Derived:
     "A column of the frame made from contract columns. 派生字段"
     text: Text
     sources: tuple[str, ...]    # "table.column"
     kind: pa.DataType = field(default_factory=pa.string)
+    coarse: bool = False        # names nobody (an age, a count): shown even where leads are masked
 
-# %% ../../notebooks/model/special.ipynb #175e6daa
+# %% ../../notebooks/model/special.ipynb #f93fa0e3
 @dataclass(frozen=True)
 class Special:
     "One supervision topic; refuses at import what cannot be right. 专项"
@@ -128,6 +129,7 @@ class Special:
     not_built: dict[str, Text] = field(default_factory=dict)   # rules of the catalogue left out, with the reason
     prefix: str = ""                    # rule ids of the catalogue begin so
     question: Text | None = None        # what a lead of this special asks
+    masked: bool = False                # leads say of personal columns only whether they are recorded
 
     def __post_init__(self): check_special(self)
 
@@ -150,7 +152,7 @@ class Special:
         if id in (ids := [r.id for r in self.rules]): return self.rules[ids.index(id)]
         raise KeyError(f"{self.name} has no rule {id!r}; it has {', '.join(ids)} 无此规则")
 
-# %% ../../notebooks/model/special.ipynb #82551cf8
+# %% ../../notebooks/model/special.ipynb #87e25dda
 def _source_column(special: Special, name: str):
     "The contract column behind a frame column of that name, if any."
     return next((contract(t).columns[name] for t in special.tables if name in contract(t).columns), None)
@@ -166,6 +168,12 @@ def sources(special: Special, name: str) -> tuple[str, ...]:
     "The contract columns from which a frame column comes, as table.column. 字段来源"
     if name in special.derived: return special.derived[name].sources
     return tuple(f"{t}.{name}" for t in special.tables if name in contract(t).columns)[:1]
+
+def withheld(special: Special, name: str) -> bool:
+    "Is the content of a frame column kept out of the leads: personal (P1, P2), and not declared coarse? 线索中是否隐去"
+    if not special.masked or (name in special.derived and special.derived[name].coarse): return False
+    known = [contract(t).columns[c].personal for t, c in (s.split(".") for s in sources(special, name))]
+    return not known or any(p != "P0" for p in known)     # what comes from nowhere known is kept out, too
 
 # %% ../../notebooks/model/special.ipynb #80931529
 def _wrong(special: Special):
