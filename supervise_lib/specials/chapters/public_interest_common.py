@@ -86,7 +86,7 @@ def quarter_last(quarter: str | None) -> dt.date | None:
     try: return next_month(dt.date(int(quarter[:4]), int(quarter[5]) * 3, 1)) - dt.timedelta(1)
     except (TypeError, ValueError, IndexError): return None
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #01acaf3f
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #e755c3c0
 KEY = ("subject_id",)
 BASE = ("subject_id", "scenario", "region_code", "subject_day", "party_id", "regulator")
 
@@ -98,9 +98,9 @@ def subject(table, scenario, key, day, regulator, party=None, **own):
     return table.select(subject_id=sid, scenario=ibis.literal(scenario), region_code=table.region_code, subject_day=day.cast("date"), party_id=none if party is None else party,
                         regulator=ibis.literal(regulator) if isinstance(regulator, str) else regulator, **own)
 
-def organisation(uscc): return ibis.literal("O:") + uscc
+def organisation(uscc): return "O:" + uscc
 
-def person(id_no): return ibis.literal("P:") + id_no
+def person(id_no): return "P:" + id_no
 
 def quarter_of(month): return month.substr(0, 4) + ibis.literal("Q") + ((month.substr(5, 2).try_cast("int64") + 2) // 3).cast("int64").cast("string")
 

@@ -9,13 +9,12 @@ __all__ = ['CLASSES', 'CLASS_OF', 'CODES', 'NAMES', 'TOP', 'RATE', 'NOISE', 'HAL
            'price_late_charge', 'idle_from', 'thinly_used', 'months_paid_after', 'punitive', 'medical_fine',
            'over_plan', 'robust_z', 'robust_of']
 
-# %% ../../../notebooks/specials/chapters/public_interest_taxes.ipynb #40668c71
+# %% ../../../notebooks/specials/chapters/public_interest_taxes.ipynb #3a5c260f
 import datetime as dt
 import math, statistics
 from collections import defaultdict
-import pandas as pd
 from ...model.lists import to_lists
-from ...law.calendar import days_late, full_calendar_months, period_days_civil, period_months_civil
+from ...law.calendar import days_late, period_days_civil, period_months_civil
 
 # %% ../../../notebooks/specials/chapters/public_interest_taxes.ipynb #09dd46c2
 class Reader:
