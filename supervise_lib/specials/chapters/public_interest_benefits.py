@@ -9,8 +9,7 @@ __all__ = ['PAID', 'OTHER', 'DIED', 'STAYED', 'JUDGED', 'STRONG', 'AGREE_DAYS', 
            'dead_severity', 'household_benefit', 'inside_whole', 'prison_paid', 'paid_in_prison', 'prison_yuan',
            'residents_pension', 'a_pension', 'doubled', 'paid_twice', 'changing_over', 'twice_yuan', 'summed']
 
-# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #d9b2a04e
-import datetime as dt
+# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #0144d589
 import ibis
 from ibis import _
 from ...model.lists import to_lists

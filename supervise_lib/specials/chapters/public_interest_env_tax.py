@@ -9,15 +9,15 @@ __all__ = ['ITEMS', 'MEASURES', 'TAXED', 'RATES', 'SEWAGE', 'FARMS', 'HUSBANDRY'
            'recovery_over', 'sewage_plant', 'farming', 'earned', 'relief_unearned', 'relief_taken', 'by_laboratory',
            'relief_yuan']
 
-# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #0651e4fe
+# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #95a0a6fc
 from collections import defaultdict
 import datetime as dt
 import ibis, pandas as pd
 from ibis import _
 from ...law.calendar import period_days_civil, period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import DATE, INT, STRING, attach, column, derive, each, flag, listed, one_each, organisation, quarter_last, quarter_of, screening, subject, yuan
-from .public_interest_taxes import CLASS_OF, Reader, outlet_tax, pay_ratio, pollutant, readers
+from .public_interest_common import DATE, INT, STRING, attach, column, derive, each, flag, listed, one_each, organisation, quarter_of, screening, subject, yuan
+from .public_interest_taxes import outlet_tax, pay_ratio, pollutant, readers
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #4effab78
