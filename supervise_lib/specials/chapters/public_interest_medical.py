@@ -124,7 +124,7 @@ def injured(f):
     "A treatment of an injury. 外伤就诊"
     return f.is_injury
 
-# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #3c712368
+# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #7f8038da
 STOCK = {"month": "text", "opening": "float", "bought": "float", "billed": "float", "closing": "float"}
 
 def stock_frame(t):
@@ -159,8 +159,8 @@ def other_unit(f, law, choice):
     return flag(f, (None if gap is not None and had is not None and had > 0 and gap + had >= times * had else False for gap, had in (stock_gap(s) for s in to_lists(f.stock))))
 
 def new_institution(f, law, choice):
-    "An institution whose data have only begun. 新接入机构，数据不足。"
-    return flag(f, (None if first is None or not s else first >= s[0]["month"] for first, s in each(f, "first_month", "stock")))
+    "An institution whose data have only begun, with one month of them. 新接入机构，数据不足两个月。"
+    return flag(f, (None if first is None or not s else len(s) < 2 and first >= s[0]["month"] for first, s in each(f, "first_month", "stock")))
 
 # %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #5d80290e
 RULES = (
