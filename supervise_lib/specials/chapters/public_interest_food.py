@@ -22,7 +22,7 @@ from .public_interest_common import DATE, acted, any_known, attach, column, deri
 from .public_interest_plane import far_m
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #bda7f9b1
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #343c720f
 MARKET = "市场监督管理部门"
 FOOD_CHARGES = tuple(c for c in (charge_code("生产、销售不符合安全标准的食品"), charge_code("生产、销售有毒、有害食品")) if c)
 CONVICTED = {"case": "text", "charge": "text", "penalty": "text", "effective": "date", "ban_from": "date", "ban_to": "date", "ban": "text"}
@@ -47,8 +47,9 @@ def revocations(t, people):
     "Per person the revocations of a licence, his own or of the company he represented on that day."
     p = t.everywhere.administrative_penalties.filter(_.penalty_kinds.contains("revoke_licence") & ~ibis.coalesce(_.is_void, False) & (_.agency_kind == "market"))
     own = p.filter(_.party_id.startswith("P:")).select(person_id_no=_.party_id.substr(2), decision_date=_.decision_date, violation_name=_.violation_name).semi_join(people, "person_id_no")
-    r = t.everywhere.company_roles.filter(_.role_kind == "legal_rep").semi_join(people, "person_id_no").select("person_id_no", "valid_from", "valid_to", party_id=organisation(_.uscc))
-    led = r.inner_join(p.select("party_id", "decision_date", "violation_name"), "party_id").filter((_.valid_from <= _.decision_date) & (_.valid_to.isnull() | (_.valid_to >= _.decision_date)))
+    r = t.everywhere.company_roles.filter(_.role_kind == "legal_rep").semi_join(people, "person_id_no").select("person_id_no", "uscc", "valid_from", "valid_to")
+    whole = p.filter(_.party_id.startswith("O:")).select(uscc=_.party_id.substr(2), decision_date=_.decision_date, violation_name=_.violation_name)
+    led = r.inner_join(whole, "uscc").filter((_.valid_from <= _.decision_date) & (_.valid_to.isnull() | (_.valid_to >= _.decision_date)))
     every = ibis.union(own, led.select("person_id_no", "decision_date", "violation_name")).mutate(until=ibis.null("date"))
     return listed(every, ("person_id_no",), "revoked_for", {"day": "decision_date", "what": "violation_name", "until": "until"}, ("decision_date", "violation_name"))
 

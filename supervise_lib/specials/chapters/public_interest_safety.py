@@ -10,14 +10,13 @@ __all__ = ['CERTS', 'OTHER_SYSTEM', 'YEARS', 'VEHICLES', 'PAPERS', 'TRIPS', 'CLA
            'qualification_alive', 'days_alive', 'device_frame', 'inspection_missed', 'user_gone', 'inspection_ordered',
            'device_severity', 'days_overdue']
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #5c8219b4
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #c6dd6b2a
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import anniversary
 from ...model.lists import to_lists
-from ...model.verdicts import one_of
 from .public_interest_common import INT, acted, any_known, attach, column, derive, each, flag, listed, one_each, organisation, person, screening, subject, with_acts, yuan
 from .public_interest_taxes import readers
 from ...text import Text
