@@ -72,7 +72,7 @@ def is_known(who) -> bool | None:
     "Is the person known by a valid number? One by a wrong number may be somebody else."
     return None if who is None else True if who.startswith(STRONG) else None
 
-# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #8cb34c28
+# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #2cef2b85
 AGREE_DAYS = 31     # two records of one death, and a visit to a doctor after it
 
 def death_days(deaths, seen) -> tuple:
@@ -111,7 +111,7 @@ def dead_severity(f, law, choice):
 
 def household_benefit(f, law, choice):
     "Paid to a household, whose head may have been replaced. 以户为单位发放，户主可能已变更。"
-    return flag(f, (None if k in choice.household_schemes else False for k in to_lists(f.benefit_kind)))
+    return flag(f, (None if k is None or k in choice.household_schemes else False for k in to_lists(f.benefit_kind)))
 
 # %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #c432a101
 EMPLOYEE, PENSIONS = ("pension_enterprise", "pension_office"), ("pension_enterprise", "pension_office", "pension_resident")

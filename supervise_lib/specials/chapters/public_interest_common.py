@@ -6,8 +6,8 @@
 __all__ = ['SCENARIOS', 'FLOAT', 'INT', 'DATE', 'STRING', 'YUAN', 'DAYS', 'KINDS', 'KEY', 'BASE', 'ACTS', 'LOWEST', 'COMMON',
            'derive', 'each', 'column', 'flag', 'yuan', 'days_of', 'any_known', 'month_first', 'next_month',
            'month_last', 'quarter_last', 'subject', 'organisation', 'person', 'quarter_of', 'first_of', 'listed',
-           'one_each', 'attach', 'with_acts', 'acted', 'within', 'covered', 'screening', 'reply_due', 'notice_due',
-           'sue_by', 'united']
+           'one_each', 'attach', 'endings', 'with_acts', 'acted', 'within', 'covered', 'screening', 'reply_due',
+           'notice_due', 'sue_by', 'united']
 
 # %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #fda54926
 from functools import wraps
@@ -123,7 +123,13 @@ def attach(left, right, *on):
     joined = left.left_join(right, [left[a] == right[b] for a, b in pairs], rname="{name}_right")
     return joined.drop(*[c for c in joined.columns if c.endswith("_right")])
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #56074e51
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #c668d326
+def endings(t):
+    "Per organisation that was deregistered, the day."
+    c = one_each(t.everywhere.companies.filter(_.reg_status == "deregistered"), ["uscc"], "status_date")
+    return c.select("uscc", org_ended=ibis.coalesce(_.deregister_date, _.status_date, _.establish_date))
+
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #93bea87c
 ACTS = {"kind": "text", "day": "date", "until": "date", "done": "date", "agency": "text", "organ": "text", "what": "text", "kinds": "text", "suit": "bool", "permitted": "date"}
 
 def with_acts(t, part):
@@ -136,10 +142,11 @@ def with_acts(t, part):
     both = ibis.union(p, o)
     return attach(part, listed(both, ("party_id",), "acts", {k: k for k in ACTS}, ("day", "kind", "what")), "party_id")
 
-def acted(acts, since, agencies, today, until=None) -> bool:
-    "Did one of these agencies punish, or did an order run or end well, since a day?"
+def acted(acts, since, agencies, today) -> bool | None:
+    "Did one of these agencies punish, or did an order run or end well, since a day? Open where the day is missing."
+    if since is None: return None if acts else False
     for a in acts or []:
-        if a["day"] is None or since is None or a["day"] < since or (until and a["day"] > until): continue
+        if a["day"] is None or a["day"] < since: continue
         if a["kind"] == "penalty" and a["agency"] in agencies: return True
         if a["kind"] == "order" and (a["done"] or (a["until"] and today and a["until"] >= today)): return True
     return False
@@ -202,9 +209,10 @@ def sue_by(expired, law):
     "The last day to review and sue once the reply is late. 审查起诉期限"
     return period_months_civil(expired, law.on("pil_review_sue_months", expired))
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #dfe3d244
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #58af418b
 COMMON = {"subject_id": derive("thing judged", "研判对象编号", "text", "administrative_penalties.penalty_no"), "scenario": derive("scenario", "场景", "text", "administrative_penalties.agency_kind"),
           "subject_day": derive("day", "对象日期", "date", "administrative_penalties.decision_date"), "regulator": derive("responsible organ", "监管责任单位", "text", "administrative_penalties.organ_name"),
+          "org_ended": derive("deregistered on", "主体注销日期", "date", "companies.deregister_date", "companies.status_date"),
           "acts": derive("penalties and orders against the party", "对该主体的处罚与责令", ACTS, "administrative_penalties.decision_date", "administrative_penalties.penalty_kinds", "administrative_orders.issue_date", "administrative_orders.due_date")}
 
 def united(parts):

@@ -125,7 +125,7 @@ def tax_gap_severity(f, law, choice):
     big = choice.envtax_gap_serious_yuan
     return column((3 if m is not None and p is not None and m - p >= big else 2 for m, p, _e in gaps(f, law)), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #aa8f81db
+# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #911dc484
 def recoverable_until(f, law):
     "The end of the recovery period of the missing tax."
     due = tax_due_day(f, law)
@@ -140,14 +140,15 @@ def recovery_over(f, law):
 def sewage_plant(f, law):
     "A municipal sewage plant that kept its limits, which pays no tax. 城乡污水集中处理场所达标排放，免征。"
     def one(industry, items):
-        if not industry or not industry.startswith(SEWAGE): return False
+        if industry is None: return None
+        if not industry.startswith(SEWAGE): return False
         told = [None if i["peak"] is None or i["limit"] is None else i["peak"] <= i["limit"] for i in items or [] if i["n"]]
         return None if None in told else all(told)
     return flag(f, (one(*x) for x in each(f, "industry_code", "tax_items")))
 
 def farming(f, law):
     "Farming, which pays no tax unless it is large-scale husbandry. 农业生产（不含规模化养殖）免征。"
-    return flag(f, (False if not i or not i.startswith(FARMS) else None if i.startswith(HUSBANDRY) else True for i in to_lists(f.industry_code)))
+    return flag(f, (None if i is None else False if not i.startswith(FARMS) else None if i.startswith(HUSBANDRY) else True for i in to_lists(f.industry_code)))
 
 SEWAGE, FARMS, HUSBANDRY = ("462",), ("01", "02", "03", "04", "05"), ("03",)   # GB/T 4754
 

@@ -9,7 +9,7 @@ __all__ = ['MARKET', 'FOOD_CHARGES', 'CONVICTED', 'REVOKED', 'FOOD_LICENCES', 'G
            'outside_scope', 'borrowed', 'shop_unlicensed', 'small_workshop', 'regulator_acted_on_shop',
            'pharmacist_frame', 'elsewhere', 'name_lent', 'same_chain', 'months_lent']
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #13aee899
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #52714dbf
 import datetime as dt
 from difflib import SequenceMatcher
 import re
@@ -18,11 +18,11 @@ from ibis import _
 from ...data.charges import charge_code
 from ...law.calendar import period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, flag, listed, month_first, one_each, organisation, screening, subject, with_acts, yuan
+from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, endings, flag, listed, month_first, one_each, organisation, screening, subject, with_acts, yuan
 from .public_interest_plane import far_m
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #343c720f
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #142c81f6
 MARKET = "市场监督管理部门"
 FOOD_CHARGES = tuple(c for c in (charge_code("生产、销售不符合安全标准的食品"), charge_code("生产、销售有毒、有害食品")) if c)
 CONVICTED = {"case": "text", "charge": "text", "penalty": "text", "effective": "date", "ban_from": "date", "ban_to": "date", "ban": "text"}
@@ -60,11 +60,11 @@ def food_post_frame(t):
     l = t.everywhere.licences.filter((_.licence_kind == "food") & _.holder_party_id.startswith("O:")).mutate(uscc=_.holder_party_id.substr(2))
     f = attach(f, listed(l, ("uscc",), "food_licences", {"no": "licence_no", "from": "valid_from", "to": "valid_to", "scope": "licence_scope", "gone": "revoke_date"}, ("issue_date", "licence_no")), "uscc")
     f = attach(attach(f, convictions(t, people), "person_id_no"), revocations(t, people), "person_id_no")
-    f = attach(f, one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "reg_status"), "uscc").mutate(party_id=organisation(_.uscc))
-    own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for", "company_name", "reg_status")}
+    f = attach(attach(f, one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name"), "uscc"), endings(t), "uscc").mutate(party_id=organisation(_.uscc))
+    own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for", "company_name", "org_ended")}
     return with_acts(t, subject(f, "food_post", ("uscc", "person_id_no", "post"), f.valid_from, MARKET, f.party_id, **own))
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #7b22a694
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ee2e6705
 GRAVE = ("fixed", "life", "death_reprieve", "death")
 
 def banned(start, end, convictions, revoked, lifelong, years) -> bool | None:
@@ -97,11 +97,11 @@ def banned_in_charge(f, law):
 
 def no_food_any_more(f, law):
     "The organisation holds no valid food licence, or is deregistered. 单位已无有效食品许可或者已注销。"
-    def one(licences, state):
-        if state == "deregistered": return True
+    def one(licences, ended):
+        if ended is not None: return True
         if not licences or law.as_of is None: return None
         return not any(not x["gone"] and (x["to"] is None or x["to"] >= law.as_of) for x in licences)
-    return flag(f, (one(*x) for x in each(f, "food_licences", "reg_status")))
+    return flag(f, (one(*x) for x in each(f, "food_licences", "org_ended")))
 
 def regulator_acted_on_post(f, law):
     "The regulator punished for it, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"

@@ -85,11 +85,14 @@ def assessable(f, law, choice):
     due = period_days_civil(f.found_date, law.on("arable_file_days", f.found_date))
     return flag(f, (None if d is None or law.as_of is None else law.as_of > d + dt.timedelta(choice.tax_lag_days) for d in to_lists(due)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #d41047d2
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #124dd0a7
 def exempt_user(f, law):
     "A school, kindergarten, hospital or welfare home on approved land. 学校、幼儿园、医疗机构、社会福利机构经批准用地免征。"
     law.on("arable_exempt", f.subject_day)
-    return flag(f, ((i or "").startswith(EXEMPT_USERS) and a is not None and not x for i, a, x in each(f, "industry_code", "approval_no", "assessments")))
+    def one(industry, approval, items, party):
+        if approval is None or items or (party or "").startswith("P:"): return False
+        return None if industry is None else industry.startswith(EXEMPT_USERS)
+    return flag(f, (one(*x) for x in each(f, "industry_code", "approval_no", "assessments", "party_id")))
 
 def farm_facility(f, law):
     "A facility of agriculture on record. 设施农业用地。"
@@ -191,7 +194,7 @@ def farmland_frame(t):
     own = {c: f[c] for c in (*key, "inspection_accept_date", "area_mu", "invested_yuan", "facilities", "project_paid_yuan", "progress_ratio", "geom", "other_parcels", "patches")}
     return subject(f, "farmland", key, f.inspection_accept_date, "农业农村主管部门", **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #4f7493e9
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #8280cc2c
 def built_twice(geom, accepted, other, mu, ratio, years) -> bool | None:
     "Does another project accepted within so many years share the land?"
     told = []
@@ -226,13 +229,13 @@ def farmland_misused(f, law, choice):
 
 def upgrade(f, law):
     "An approved upgrade of older farmland, and nothing else is wrong. 经批准的提质改造项目。"
-    return flag(f, ("提质改造" in (x or "") for x in to_lists(f.facilities)))
+    return flag(f, (None if x is None else "提质改造" in x for x in to_lists(f.facilities)))
 
 def farmland_yuan(f):
     "What was invested in the parcel."
     return yuan(f, to_lists(f.invested_yuan))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #e0bd91ea
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #f25ac8f6
 ZONES = {"site": "text", "zone": "text", "grade": "text", "geom": "text"}
 
 def relic_frame(t):
@@ -256,7 +259,7 @@ def built_by_relics(f, law, choice):
 
 def relics_acted(f, law):
     "A penalty was given, or an order runs or was obeyed. 已处罚或者责令改正。"
-    return flag(f, (any(a["day"] and d and a["day"] >= d and (a["kind"] == "penalty" or a["done"] or (a["until"] and law.as_of and a["until"] >= law.as_of)) for a in acts or []) for acts, d in each(f, "acts", "subject_day")))
+    return flag(f, (None if d is None and acts else any(a["day"] and a["day"] >= d and (a["kind"] == "penalty" or a["done"] or (a["until"] and law.as_of and a["until"] >= law.as_of)) for a in acts or []) for acts, d in each(f, "acts", "subject_day")))
 
 def zone_m2(f):
     "Square metres inside the zone, the largest."

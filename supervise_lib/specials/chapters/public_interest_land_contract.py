@@ -77,17 +77,17 @@ def land_owed(f, law):
     "Price open and charge for delay not paid."
     return yuan(f, (None if a is None else a[0] + a[1] for a in accounts(f, law)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #6b7c460a
+# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #c4c35009
 def given_up(f, law):
     "The contract was rescinded. 合同已解除。"
-    return flag(f, (bool(r) for r in to_lists(f.is_rescinded)))
+    return f.is_rescinded
 
 def seller_at_fault(f, law):
     "The delay was caused by the government, or the land was handed over only after the first instalment fell due. 因政府原因或者出让人迟延交地。"
     def one(checks, delivered, instalments):
         if any(k["government"] for k in checks or []): return True
         first = min((i["day"] for i in instalments or [] if i["day"]), default=None)
-        return bool(delivered and first and (delivered - first).days > LONG_DELIVERY)
+        return None if delivered is None else bool(first and (delivered - first).days > LONG_DELIVERY)
     return flag(f, (one(*x) for x in each(f, "inspections", "delivery_date", "instalments")))
 
 LONG_DELIVERY = 365     # days; within a year of the first instalment delivery is usual

@@ -148,12 +148,12 @@ def fuel_gap(f, law, choice):
     "Worth of what the pump let out, less what was declared."
     return yuan(f, (None if w is None else w - d for w, d in (fuel_worth(m, choice.fuel_price_yuan_l) for m in to_lists(f.fuel_months))))
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #06a3e874
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #6ebf4019
 RULES = (
     screening(interest_untaxed, "PIL_R15", "loan_interest", Text("Interest from enforced private loans untaxed", "民间借贷执行利息个人所得税漏缴"), 2, ("paid_date", "interest_yuan", "party_id"), also=settled, exclusions=(interest_lapsed,),
               choices=("interest_match_ratio", "interest_settlement_months"), reads=("iit_interest", "tax_recover_years", "tax_recover_special_years", "tax_recover_special_yuan"), margin=interest_due, margin_unit=Text("yuan: interest received x 20 %", "元（利息所得×20%）"),
               deadline=interest_until, complete=("income_tax_returns",), ceiling=.8, shows=("enforcement_case_no", "principal_yuan", "delay_interest_yuan", "tax_returns")),
-    screening(fee_missing, "PIL_R20", "building_fee", Text("Air-defence relocation fee not levied", "应收人防易地建设费未收"), 2, ("issue_date", "floor_area_m2"), also=grace_over, exclusions=(fee_exempt, small_building), tier=2, choices=("fee_grace_months", "fee_min_floor_m2"),
+    screening(fee_missing, "PIL_R20", "building_fee", Text("Air-defence relocation fee not levied", "应收人防易地建设费未收"), 2, ("permit_no", "issue_date", "floor_area_m2"), also=grace_over, exclusions=(fee_exempt, small_building), tier=2, choices=("fee_grace_months", "fee_min_floor_m2"),
               margin=floor_area, margin_unit=Text("square metres of floor (the rate is local)", "平方米（收费标准由地方规定）"), complete=("fee_payments",), shows=("permit_no", "company_name", "basement_cert_no", "fees")),
     screening(fuel_undeclared, "PIL_R36", "fuel", Text("Fuel sold exceeds fuel declared", "加油站销量与申报差异"), 3, ("fuel_months",), exclusions=(taxman_acted,), tier=2, choices=("fuel_price_yuan_l", "fuel_sales_tolerance"),
               margin=fuel_gap, margin_unit=Text("yuan: litres x low price, less declared sales", "元（出油量×较低单价，减申报销售额）"), shows=("company_name", "quarter", "acts")))

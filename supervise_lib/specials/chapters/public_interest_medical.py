@@ -96,7 +96,7 @@ def medicine_for_another(f, law):
     "Medicine for a long-term illness fetched by a relative shortly after the death or during a stay, to be asked first. 长期处方由家属代取，应先核实。"
     return flag(f, (None if k is None else k == "chronic" and bool(b) and not d for k, b, d in each(f, "visit_kind", "beds", "deaths")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #d857cfbe
+# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #ea2acbaa
 def event_of(payouts, injured_at, days):
     "The payout whose event lies so many days before, if any."
     return next((p for p in payouts or [] if p["event"] and injured_at and 0 <= (injured_at.date() - p["event"]).days <= days), None)
@@ -105,12 +105,13 @@ def third_party_liable(f, law, choice):
     "An injury paid by the fund, and a third party paid for its treatment. 第三人已赔付医疗费的外伤由医保基金支付。"
     days = choice.tort_match_days
     law.on("med_not_covered", f.subject_day)
-    def one(injury, admitted, settled, fund, payouts, declared):
+    def one(kind, injury, admitted, settled, fund, payouts, declared):
+        if kind is None or (kind == "inpatient" and admitted is None): return None
         found = event_of(payouts, admitted or settled, days)
         if found is None: return None if any(p["event"] is None for p in payouts or []) else False
         if injury is None or fund is None or found["medical"] is None: return None
         return None if declared is None and injury and found["medical"] > 0 else bool(injury and found["medical"] > 0 and not declared)
-    return flag(f, (one(*x) for x in each(f, "is_injury", "admit_time", "settle_time", "fund_yuan", "payouts", "is_third_party_declared")))
+    return flag(f, (one(*x) for x in each(f, "visit_kind", "is_injury", "admit_time", "settle_time", "fund_yuan", "payouts", "is_third_party_declared")))
 
 def recoverable(f, law, choice):
     "Paid by the fund, at most what the third party paid for treatment."

@@ -10,14 +10,14 @@ __all__ = ['CERTS', 'OTHER_SYSTEM', 'YEARS', 'VEHICLES', 'PAPERS', 'TRIPS', 'CLA
            'qualification_alive', 'days_alive', 'device_frame', 'inspection_missed', 'user_gone', 'inspection_ordered',
            'device_severity', 'days_overdue']
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #c6dd6b2a
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #4c5af772
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import anniversary
 from ...model.lists import to_lists
-from .public_interest_common import INT, acted, any_known, attach, column, derive, each, flag, listed, one_each, organisation, person, screening, subject, with_acts, yuan
+from .public_interest_common import INT, acted, any_known, attach, column, derive, each, endings, flag, listed, one_each, organisation, person, screening, subject, with_acts, yuan
 from .public_interest_taxes import readers
 from ...text import Text
 
@@ -33,7 +33,7 @@ def special_work_frame(t):
     own = {c: w[c] for c in ("uscc", "person_id_no", "work_date", "operation_class", "shown_cert_no", "certificates", "company_name")}
     return with_acts(t, subject(w, "special_work", ("uscc", "person_id_no", "work_date"), w.work_date, "应急管理部门", w.party_id, **own))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #72f7e306
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #f82e1aed
 OTHER_SYSTEM = "特种设备|建筑施工|起重信号|塔式起重|高处作业吊篮"      # certified by other authorities
 
 def certified(certs, operation, day, r, fresh) -> bool | None:
@@ -66,7 +66,7 @@ def other_system(f, law):
 
 def safety_acted(f, law):
     "A penalty was given, or an order runs or was obeyed. 已处罚或者责令改正。"
-    return flag(f, (acted(a, d, ("other",), law.as_of) for a, d in each(f, "acts", "subject_day")))
+    return flag(f, (acted(a, d, ("other",), law.as_of) for a, d in each(f, "acts", "work_date")))
 
 def most_fine_special(f, law):
     "The highest fine where it is corrected."
@@ -117,7 +117,7 @@ def two_places(own, plate, load, trips, hours) -> bool | None:
     near = [t for t in trips or [] if t["no"] != own and t["load"] and abs((t["load"] - load).total_seconds()) < hours * 3600]
     return any_known(*(None if t["plate"] is None else t["plate"] != plate for t in near))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #8e59403a
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #45a0a294
 def transport_unqualified(f, law, choice):
     "Vehicle, driver or escort without papers for the goods, or one escort on two vehicles. 车辆、驾驶员、押运员无相应危货资质，或者一人同时押运两车。"
     hours = choice.escort_overlap_hours
@@ -132,13 +132,13 @@ def transport_unqualified(f, law, choice):
 def small_quantity(f, law, choice):
     "A quantity that may be exempt (limited or excepted quantity). 可能属例外数量、有限数量豁免。"
     least = choice.hazmat_min_t
-    return flag(f, (None if q is not None and q < least else False for q in to_lists(f.qty_t)))
+    return flag(f, (None if q is None or q < least else False for q in to_lists(f.qty_t)))
 
 def least_fine_transport(f, law):
     "The lowest fine for transport without permission."
     return law.on("hazmat_unlic_fine_min", f.subject_day)
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #85735e38
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #44a6cf97
 DRIVING = {"day": "date", "state": "text"}
 
 def transport_cert_frame(t):
@@ -154,7 +154,9 @@ def qualification_alive(f, law, choice):
     gap, today = dt.timedelta(choice.transport_cert_gap_days), law.as_of
     def one(who, kind, state, end, driving):
         if state is None or kind is None or today is None or not who or not who.startswith("P"): return None
-        if state != "valid" or (end and end < today): return False
+        if state != "valid": return False
+        if end is None: return None
+        if end < today: return False
         known = [x for x in driving or [] if x["day"] and x["day"] <= today]
         if not known: return False if not driving else None
         last = known[-1]
@@ -165,14 +167,14 @@ def days_alive(f, law):
     "Days since the driving licence was lost."
     return yuan(f, ((law.as_of - x[-1]["day"]).days if x and x[-1]["day"] and law.as_of else None for x in to_lists(f.driving)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #86fa7f2d
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #d024a909
 PUBLIC = "学校|幼儿园|医院|卫生院|商场|超市|车站|小区|住宅|酒店|宾馆|公园|游乐|养老"
 
 def device_frame(t):
     "One row per special device. 特种设备"
     s = one_each(t.special_equipment, ["device_no"], ibis.desc("next_inspect_date"))
-    s = attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name", "reg_status"), ("use_unit_uscc", "uscc")).mutate(party_id=organisation(_.use_unit_uscc))
-    own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place", "company_name", "reg_status")}
+    s = attach(attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name"), ("use_unit_uscc", "uscc")), endings(t), ("use_unit_uscc", "uscc")).mutate(party_id=organisation(_.use_unit_uscc))
+    own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place", "company_name", "org_ended")}
     return with_acts(t, subject(s, "device", ("device_no",), s.next_inspect_date, "市场监督管理部门", s.party_id, **own))
 
 def inspection_missed(f, law, choice):
@@ -182,7 +184,7 @@ def inspection_missed(f, law, choice):
 
 def user_gone(f, law):
     "The user is deregistered; whether the device still runs is not known. 使用单位已注销，设备是否仍在使用不明。"
-    return flag(f, (None if s == "deregistered" else False for s in to_lists(f.reg_status)))
+    return flag(f, (None if d is not None else False for d in to_lists(f.org_ended)))
 
 def inspection_ordered(f, law):
     "The regulator punished, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"
@@ -196,11 +198,11 @@ def days_overdue(f, law):
     "Days since the inspection fell due."
     return yuan(f, ((law.as_of - d).days if d and law.as_of else None for d in to_lists(f.next_inspect_date)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #1b2bc354
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #e7c6d5fd
 RULES = (
     screening(uncertified, "PIL_R27", "special_work", Text("Special-operation worker without valid certificate", "特种作业无证、假证"), 3, ("person_id_no", "work_date", "operation_class"), exclusions=(other_system, safety_acted), choices=("cert_sync_days",),
               reads=(*YEARS, "specialop_fine_max"), margin=most_fine_special, margin_unit=Text("yuan: highest fine where corrected", "元（责令改正时罚款上限）"), complete=("special_operation_certificates",), shows=("company_name", "shown_cert_no", "certificates", "acts")),
-    screening(transport_unqualified, "PIL_R28", "hazmat_trip", Text("Unqualified hazardous-goods transport", "危险货物运输无资质"), 4, ("load_time", "plate_no", "driver_id_no", "escort_id_no"), exclusions=(small_quantity,), choices=("escort_overlap_hours", "hazmat_min_t"),
+    screening(transport_unqualified, "PIL_R28", "hazmat_trip", Text("Unqualified hazardous-goods transport", "危险货物运输无资质"), 4, ("waybill_no", "load_time", "plate_no", "driver_id_no", "escort_id_no"), exclusions=(small_quantity,), choices=("escort_overlap_hours", "hazmat_min_t"),
               reads=("hazmat_unlic_fine_min",), margin=least_fine_transport, margin_unit=Text("yuan: lowest fine of the regulation", "元（法定罚款下限）"), complete=("hazmat_vehicles", "hazmat_staff"), shows=("waybill_no", "un_no", "qty_t", "vehicles", "driver_papers", "escort_papers", "trips")),
     screening(qualification_alive, "PIL_R29", "transport_cert", Text("Revoked driver licence, qualification alive", "驾驶证吊销从业资格证未注销"), 3, ("person_id_no", "hazmat_cert_kind", "cert_status"), choices=("transport_cert_gap_days",), margin=days_alive,
               margin_unit=Text("days since the licence was lost", "日（自驾驶证失效起）"), complete=("driver_licences",), shows=("cert_no", "employer_uscc", "driving")),

@@ -34,7 +34,7 @@ def water_frame(t):
     part = subject(f, "water", by, (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "水行政主管部门", f.party_id, declarations=ibis.coalesce(f.declarations, 0), **own)
     return with_acts(t, part)
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #f655cf37
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #dde38763
 def without_permit(metered, blank, permits, first, last) -> bool | None:
     "Water taken in a quarter without any permit; a meter without figures leaves it open."
     held = any_known(*(None if p["from"] is None else p["from"] <= last and (p["to"] is None or p["to"] >= first) for p in permits or []))
@@ -59,7 +59,8 @@ def may_need_no_permit(f, law):
     "It cannot be seen whether this is the own pond of a collective or the drainage of a mine, for which no permit is needed. 农村集体经济组织自有水塘水库、矿山疏干排水等，可能无需取水许可。"
     law.on("wpermit_exempt", f.subject_day)
     def one(kind, industry, source):
-        return None if (kind == "cooperative" and source == "surface") or ((industry or "").startswith(MINES) and source != "surface") else False
+        if None in (kind, industry, source): return None
+        return None if (kind == "cooperative" and source == "surface") or (industry.startswith(MINES) and source != "surface") else False
     return flag(f, (one(*x) for x in each(f, "company_kind", "industry_code", "water_source_kind")))
 
 MINES = ("06", "07", "08", "09", "10")     # GB/T 4754
