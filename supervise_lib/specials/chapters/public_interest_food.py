@@ -9,7 +9,7 @@ __all__ = ['MARKET', 'FOOD_CHARGES', 'CONVICTED', 'REVOKED', 'FOOD_LICENCES', 'G
            'outside_scope', 'borrowed', 'shop_unlicensed', 'small_workshop', 'regulator_acted_on_shop',
            'pharmacist_frame', 'elsewhere', 'name_lent', 'same_chain', 'months_lent']
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #52714dbf
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ea9835e7
 import datetime as dt
 from difflib import SequenceMatcher
 import re
@@ -18,11 +18,11 @@ from ibis import _
 from ...data.charges import charge_code
 from ...law.calendar import period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, endings, flag, listed, month_first, one_each, organisation, screening, subject, with_acts, yuan
+from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, endings, flag, listed, month_first, one_each, organisation, screening, subject, yuan
 from .public_interest_plane import far_m
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #142c81f6
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #386b4813
 MARKET = "市场监督管理部门"
 FOOD_CHARGES = tuple(c for c in (charge_code("生产、销售不符合安全标准的食品"), charge_code("生产、销售有毒、有害食品")) if c)
 CONVICTED = {"case": "text", "charge": "text", "penalty": "text", "effective": "date", "ban_from": "date", "ban_to": "date", "ban": "text"}
@@ -62,7 +62,7 @@ def food_post_frame(t):
     f = attach(attach(f, convictions(t, people), "person_id_no"), revocations(t, people), "person_id_no")
     f = attach(attach(f, one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name"), "uscc"), endings(t), "uscc").mutate(party_id=organisation(_.uscc))
     own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for", "company_name", "org_ended")}
-    return with_acts(t, subject(f, "food_post", ("uscc", "person_id_no", "post"), f.valid_from, MARKET, f.party_id, **own))
+    return subject(f, "food_post", ("uscc", "person_id_no", "post"), f.valid_from, MARKET, f.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ee2e6705
 GRAVE = ("fixed", "life", "death_reprieve", "death")
@@ -107,7 +107,7 @@ def regulator_acted_on_post(f, law):
     "The regulator punished for it, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"
     return flag(f, (acted(a, d, ("market",), law.as_of) for a, d in each(f, "acts", "valid_from")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #3b436bf9
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #1c2e3081
 TWINS = {"platform": "text", "shop": "text", "lon": "float", "lat": "float"}
 
 def food_shop_frame(t):
@@ -122,7 +122,7 @@ def food_shop_frame(t):
     every = last(t.everywhere.platform_shops.filter(_.shown_licence_no.notnull()).semi_join(s, "shown_licence_no"))
     s = attach(s, listed(every, ("shown_licence_no",), "same_licence", {"platform": "platform", "shop": "shop_id", "lon": "lon", "lat": "lat"}, ("platform", "shop_id")), "shown_licence_no")
     own = {c: s[c] for c in ("platform", "shop_id", "snapshot_day", "shop_name", "shown_licence_no", "shown_name", "lon", "lat", "shop_category", "licence_status", "valid_from", "valid_to", "licence_scope", "company_name", "licence_lon", "licence_lat", "same_licence")}
-    return with_acts(t, subject(s, "food_shop", ("platform", "shop_id"), s.snapshot_day, ibis.coalesce(s.organ, MARKET), s.holder_party_id, licence_found=ibis.coalesce(s.licence_found, False), **own))
+    return subject(s, "food_shop", ("platform", "shop_id"), s.snapshot_day, ibis.coalesce(s.organ, MARKET), s.holder_party_id, licence_found=ibis.coalesce(s.licence_found, False), **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #9569fc90
 SCOPES = (("冷食|凉菜|卤味|沙拉", "冷食"), ("生食|刺身|寿司|生腌", "生食"), ("裱花|蛋糕|西点|烘焙", "糕点|裱花"))
@@ -161,7 +161,7 @@ def regulator_acted_on_shop(f, law):
     "The regulator punished, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"
     return flag(f, (acted(a, d and d - dt.timedelta(90), ("market",), law.as_of) for a, d in each(f, "acts", "snapshot_day")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #94f2b121
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #21ff8270
 JOBS = {"month": "text", "employer": "text", "host": "text"}
 
 def pharmacist_frame(t):
@@ -173,7 +173,7 @@ def pharmacist_frame(t):
     c = one_each(t.everywhere.companies.semi_join(p, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "host_uscc")
     p = attach(p, c, "uscc").mutate(party_id=organisation(_.uscc))
     own = {c: p[c] for c in ("person_id_no", "uscc", "valid_from", "valid_to", "company_name", "host_uscc", "jobs")}
-    return with_acts(t, subject(p, "pharmacist", ("uscc", "person_id_no", "valid_from"), p.valid_from, "药品监督管理部门", p.party_id, **own))
+    return subject(p, "pharmacist", ("uscc", "person_id_no", "valid_from"), p.valid_from, "药品监督管理部门", p.party_id, **own)
 
 def elsewhere(uscc, start, end, jobs) -> list:
     "Months of the registration insured by another employer only."

@@ -11,19 +11,19 @@ __all__ = ['ASSESSED', 'PATCH', 'LAND_AGENCIES', 'ARABLE', 'LOOK_BACK', 'EXEMPT_
            'placed', 'neighbours', 'farmland_frame', 'built_twice', 'built_over', 'broken_share', 'farmland_misused',
            'upgrade', 'farmland_yuan', 'relic_frame', 'built_by_relics', 'relics_acted', 'zone_m2']
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #d7244e47
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #a97aa4e2
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import period_days_civil
 from ...model.lists import to_lists
-from .public_interest_common import FLOAT, INT, any_known, attach, column, derive, each, flag, listed, one_each, screening, subject, with_acts, yuan
+from .public_interest_common import FLOAT, INT, any_known, attach, column, derive, each, flag, listed, one_each, screening, subject, yuan
 from .public_interest_plane import area_m2, shared_m2
 from .public_interest_taxes import MU_M2, arable_tax, readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #5711033c
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #3964b58d
 ASSESSED = {"no": "text", "area": "float", "basic": "bool", "rate": "float", "relief": "text", "due": "float", "paid": "float", "day": "date"}
 PATCH = ("patch_id", "image_date", "found_date", "area_m2", "arable_m2", "basic_farmland_m2", "new_use_kind", "approval_no", "legality", "closed_date")
 
@@ -44,7 +44,7 @@ def patch_parts(t, scenario, regulator, rows):
     "Patches with assessments and what was done about them."
     f = attach(attach(rows, assessments(t, rows), "patch_id"), occupiers(t, rows), "occupier_party_id")
     own = {c: f[c] for c in (*PATCH, "assessments", "company_kind", "industry_code")}
-    return with_acts(t, subject(f, scenario, ("patch_id",), f.found_date, regulator, f.occupier_party_id, **own))
+    return subject(f, scenario, ("patch_id",), f.found_date, regulator, f.occupier_party_id, **own)
 
 def arable_frame(t):
     "One row per patch with arable land, for its tax. 占用耕地"
@@ -235,7 +235,7 @@ def farmland_yuan(f):
     "What was invested in the parcel."
     return yuan(f, to_lists(f.invested_yuan))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #f25ac8f6
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #7ce564bf
 ZONES = {"site": "text", "zone": "text", "grade": "text", "geom": "text"}
 
 def relic_frame(t):
@@ -244,8 +244,7 @@ def relic_frame(t):
     x = t.land_patches.filter(_.new_use_kind == "building").select(site_no="patch_id", geom="geom", issue_date="found_date", region_code="region_code", party_id="occupier_party_id", approved=ibis.null("string"), kind=ibis.literal("patch"), legality="legality")
     f = placed(ibis.union(p, x))
     f = attach(f, neighbours(f, placed(t.everywhere.relic_zones), ("site_no",), "zones", {"site": "site_id", "zone": "zone_kind", "grade": "relic_grade", "geom": "geom"}, ("site_id", "zone_kind")), "site_no")
-    part = subject(f, "relic_zone", ("kind", "site_no"), f.issue_date, "文物主管部门", f.party_id, site_kind=f.kind, geom=f.geom, heritage_approval_no=f.approved, legality=f.legality, zones=f.zones)
-    return with_acts(t, part)
+    return subject(f, "relic_zone", ("kind", "site_no"), f.issue_date, "文物主管部门", f.party_id, site_kind=f.kind, geom=f.geom, heritage_approval_no=f.approved, legality=f.legality, zones=f.zones)
 
 def built_by_relics(f, law, choice):
     "Building inside a protection or control zone without the approval of the relics bureau. 在文物保护范围或者建设控制地带内未经文物部门批准建设。"

@@ -8,13 +8,13 @@ __all__ = ['RETURNS', 'FEES', 'EXEMPT', 'MONTHS', 'RULES', 'DERIVED', 'TABLES', 
            'fee_missing', 'grace_over', 'fee_exempt', 'small_building', 'floor_area', 'fuel_frame', 'fuel_worth',
            'fuel_undeclared', 'taxman_acted', 'fuel_gap']
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #7db80736
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #f2b91910
 import datetime as dt
 import ibis
 from ibis import _
 from ...law.calendar import period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import acted, attach, derive, each, flag, listed, next_month, one_each, organisation, quarter_last, quarter_of, screening, subject, with_acts, yuan
+from .public_interest_common import acted, attach, derive, each, flag, listed, next_month, one_each, organisation, quarter_last, quarter_of, screening, subject, yuan
 from .public_interest_taxes import interest_tax, readers
 from ...text import Text
 
@@ -117,7 +117,7 @@ def floor_area(f):
 
 EXEMPT = ("83", "84", "85")     # GB/T 4754: education, health, social work
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #1196c2fe
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #21ab7461
 MONTHS = {"month": "text", "out": "float", "invoiced": "float", "declared": "float"}
 
 def fuel_frame(t):
@@ -128,7 +128,7 @@ def fuel_frame(t):
     c = one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name")
     f = attach(f, c, "uscc").mutate(party_id=organisation(_.uscc))
     last = (f.quarter.substr(0, 4) + "-" + (f.quarter.substr(5, 1).try_cast("int64") * 3).cast("string").lpad(2, "0") + "-01").try_cast("date")
-    return with_acts(t, subject(f, "fuel", ("uscc", "quarter"), (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "税务机关", f.party_id, uscc=f.uscc, quarter=f.quarter, company_name=f.company_name, fuel_months=f.fuel_months))
+    return subject(f, "fuel", ("uscc", "quarter"), (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "税务机关", f.party_id, uscc=f.uscc, quarter=f.quarter, company_name=f.company_name, fuel_months=f.fuel_months)
 
 def fuel_worth(months, price) -> tuple:
     "(worth of what the pump let out, declared), missing where a month is."

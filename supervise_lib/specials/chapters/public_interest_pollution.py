@@ -10,16 +10,16 @@ __all__ = ['ECOLOGY', 'PERMITS', 'NEEDED', 'MEASURED', 'RUNS', 'DROPS', 'HOUR', 
            'exceedance_frame', 'episode', 'episodes', 'exceeded_unpunished', 'bureau_has_time', 'exceedance_severity',
            'least_fine_excess', 'too_even', 'at_detection_limit']
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #218db039
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #18f5f6b3
 import datetime as dt
 import ibis
 from ibis import _
 from ...model.lists import to_lists
 from .public_interest_common import (INT, acted, any_known, attach, column, derive, each, first_of, flag, listed, month_first, month_last, one_each,
-                                                                    organisation, screening, subject, with_acts)
+                                                                    organisation, screening, subject)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #75d44f71
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #cfa80368
 ECOLOGY = "生态环境主管部门"
 PERMITS = {"no": "text", "class": "text", "from": "date", "to": "date", "renew": "date", "own": "bool"}
 
@@ -57,9 +57,8 @@ def discharge_frame(t):
     i = one_each(t.everywhere.pollution_permits.semi_join(m, "uscc").filter(_.industry_code.notnull()), ["uscc"], ibis.desc("valid_from")).select("uscc", permit_industry="industry_code")
     f = attach(attach(attach(m, permits_of(t, m), "uscc"), c, "uscc"), i, "uscc")
     f = f.mutate(industry_code=ibis.coalesce(_.company_industry, _.permit_industry), party_id=organisation(_.uscc))
-    part = subject(f, "discharge", ("uscc", "month"), first_of(f.month), ECOLOGY, f.party_id, uscc=f.uscc, company_name=f.company_name, company_kind=f.company_kind, industry_code=f.industry_code, month=f.month,
+    return subject(f, "discharge", ("uscc", "month"), first_of(f.month), ECOLOGY, f.party_id, uscc=f.uscc, company_name=f.company_name, company_kind=f.company_kind, industry_code=f.industry_code, month=f.month,
                    emitted_kg=f.emitted_kg, declared_kg=f.declared_kg, generated_t=f.generated_t, permits=f.permits)
-    return with_acts(t, part)
 
 # %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #5be585a7
 NEEDED = ("key", "simplified")
@@ -151,7 +150,7 @@ def level_runs(r):
 
 HOUR = 3600     # seconds
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #f72aa2b8
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #06032a6c
 def drops(t, r):
     "Per outlet, pollutant and month the samples taken, with the level a day and two hours before."
     s = t.everywhere.emission_samples.filter(_.outlet_id.notnull()).select("outlet_id", "pollutant_code", "sample_time").distinct()
@@ -169,9 +168,8 @@ def exceedance_frame(t):
     for part in (measured_days(r), level_runs(r), drops(t, r)): f = attach(f, part, "outlet_id", "pollutant_code", "month")
     f = attach(f, outlet_owner(t).select("outlet_id", "uscc"), "outlet_id")
     f = f.mutate(party_id=organisation(_.uscc))
-    part = subject(f, "exceedance", ("outlet_id", "pollutant_code", "month"), first_of(f.month), ECOLOGY, f.party_id, outlet_id=f.outlet_id, pollutant_code=f.pollutant_code, month=f.month, uscc=f.uscc,
+    return subject(f, "exceedance", ("outlet_id", "pollutant_code", "month"), first_of(f.month), ECOLOGY, f.party_id, outlet_id=f.outlet_id, pollutant_code=f.pollutant_code, month=f.month, uscc=f.uscc,
                    limit_concentration=f.limit_concentration, outlet_medium=f.outlet_medium, hours_measured=f.hours_measured, measured=f.measured, level_runs=f.level_runs, drops=f.drops)
-    return with_acts(t, part)
 
 # %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #68e1a6a3
 def episode(measured, month, limit, medium, window, hours_air, days_water) -> tuple | None:

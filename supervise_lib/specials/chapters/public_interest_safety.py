@@ -10,18 +10,18 @@ __all__ = ['CERTS', 'OTHER_SYSTEM', 'YEARS', 'VEHICLES', 'PAPERS', 'TRIPS', 'CLA
            'qualification_alive', 'days_alive', 'device_frame', 'inspection_missed', 'user_gone', 'inspection_ordered',
            'device_severity', 'days_overdue']
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #4c5af772
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #da3af6fb
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import anniversary
 from ...model.lists import to_lists
-from .public_interest_common import INT, acted, any_known, attach, column, derive, each, endings, flag, listed, one_each, organisation, person, screening, subject, with_acts, yuan
+from .public_interest_common import INT, acted, any_known, attach, column, derive, each, endings, flag, listed, one_each, organisation, person, screening, subject, yuan
 from .public_interest_taxes import readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #1dcbb3c0
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #6760edcf
 CERTS = {"no": "text", "class": "text", "issued": "date", "review": "date", "to": "date", "known": "bool"}
 
 def special_work_frame(t):
@@ -31,7 +31,7 @@ def special_work_frame(t):
     w = attach(w, listed(c, ("person_id_no",), "certificates", {"no": "cert_no", "class": "operation_class", "issued": "issue_date", "review": "review_due_date", "to": "valid_to", "known": "is_in_national_database"}, ("issue_date", "cert_no")), "person_id_no")
     w = attach(w, one_each(t.everywhere.companies.semi_join(w, "uscc"), ["uscc"], "status_date").select("uscc", "company_name"), "uscc").mutate(party_id=organisation(_.uscc))
     own = {c: w[c] for c in ("uscc", "person_id_no", "work_date", "operation_class", "shown_cert_no", "certificates", "company_name")}
-    return with_acts(t, subject(w, "special_work", ("uscc", "person_id_no", "work_date"), w.work_date, "应急管理部门", w.party_id, **own))
+    return subject(w, "special_work", ("uscc", "person_id_no", "work_date"), w.work_date, "应急管理部门", w.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #f82e1aed
 OTHER_SYSTEM = "特种设备|建筑施工|起重信号|塔式起重|高处作业吊篮"      # certified by other authorities
@@ -72,7 +72,7 @@ def most_fine_special(f, law):
     "The highest fine where it is corrected."
     return law.on("specialop_fine_max", f.work_date)
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #5379628d
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #ac027f3e
 VEHICLES, PAPERS, TRIPS = {"from": "date", "to": "date", "cert": "text", "goods": "text"}, {"no": "text", "kind": "text", "to": "date", "state": "text"}, {"no": "text", "plate": "text", "load": "time"}
 
 def trip_frame(t):
@@ -85,7 +85,7 @@ def trip_frame(t):
     f = attach(attach(w, v, "plate_no"), x, "escort_id_no")
     f = attach(attach(f, s.select(driver_id_no="person_id_no", driver_papers="papers"), "driver_id_no"), s.select(escort_id_no="person_id_no", escort_papers="papers"), "escort_id_no").mutate(party_id=organisation(_.shipper_uscc))
     own = {c: f[c] for c in ("waybill_no", "load_time", "plate_no", "driver_id_no", "escort_id_no", "un_no", "qty_t", "vehicles", "driver_papers", "escort_papers", "trips")}
-    return with_acts(t, subject(f, "hazmat_trip", ("waybill_no",), f.load_time, "交通运输主管部门", f.party_id, **own))
+    return subject(f, "hazmat_trip", ("waybill_no",), f.load_time, "交通运输主管部门", f.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #61fc1aed
 CLASSES = {"2": "1005 1011 1017 1049 1066 1072 1075 1077 1965 1971 1972 1978 2187", "3": "1090 1114 1170 1202 1203 1223 1230 1268 1294 1307 1863 1993", "4": "1350 1361 1402 2304",
@@ -167,7 +167,7 @@ def days_alive(f, law):
     "Days since the driving licence was lost."
     return yuan(f, ((law.as_of - x[-1]["day"]).days if x and x[-1]["day"] and law.as_of else None for x in to_lists(f.driving)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #d024a909
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #b307b7c0
 PUBLIC = "学校|幼儿园|医院|卫生院|商场|超市|车站|小区|住宅|酒店|宾馆|公园|游乐|养老"
 
 def device_frame(t):
@@ -175,7 +175,7 @@ def device_frame(t):
     s = one_each(t.special_equipment, ["device_no"], ibis.desc("next_inspect_date"))
     s = attach(attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name"), ("use_unit_uscc", "uscc")), endings(t), ("use_unit_uscc", "uscc")).mutate(party_id=organisation(_.use_unit_uscc))
     own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place", "company_name", "org_ended")}
-    return with_acts(t, subject(s, "device", ("device_no",), s.next_inspect_date, "市场监督管理部门", s.party_id, **own))
+    return subject(s, "device", ("device_no",), s.next_inspect_date, "市场监督管理部门", s.party_id, **own)
 
 def inspection_missed(f, law, choice):
     "In use, and the inspection is overdue by more than a month. 在用特种设备超过检验有效期未检验。"

@@ -7,15 +7,15 @@ __all__ = ['LEDGER', 'SENT', 'RULES', 'DERIVED', 'TABLES', 'FRAMES', 'ledger_mon
            'of_year', 'total', 'imbalance', 'overstayed', 'sent_wrong', 'waste_wrong', 'tonnes_astray',
            'storage_extended', 'bureau_acted_on_waste']
 
-# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #5aeaba5e
+# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #c370e274
 import datetime as dt
 import ibis
 from ibis import _
 from ...model.lists import to_lists
-from .public_interest_common import acted, any_known, attach, derive, each, flag, listed, month_first, organisation, screening, subject, with_acts, yuan
+from .public_interest_common import acted, any_known, attach, derive, each, flag, listed, month_first, organisation, screening, subject, yuan
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #eaef6f56
+# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #8d1467da
 LEDGER = {"month": "text", "opening": "float", "generated": "float", "used": "float", "moved": "float", "closing": "float"}
 SENT = {"no": "text", "out": "date", "in": "date", "out_t": "float", "in_t": "float", "receiver": "text", "known": "bool", "licensed": "bool"}
 
@@ -45,9 +45,8 @@ def waste_frame(t):
     moved = w.group_by("uscc", "year").agg(moved_t=ibis.cases((_.transferred_t.isnull().any(), None), else_=_.transferred_t.sum()))
     f = attach(attach(attach(f, ledger_months(t), "uscc", "waste_code", "year"), manifests(t), ("uscc", "producer_uscc"), "year"), moved, "uscc", "year")
     f = f.mutate(party_id=organisation(_.uscc))
-    part = subject(f, "hazardous_waste", ("uscc", "waste_code", "year"), (f.year + "-12-31").try_cast("date"), "生态环境主管部门", f.party_id, uscc=f.uscc, waste_code=f.waste_code, waste_year=f.year, waste_ledger=f.waste_ledger,
+    return subject(f, "hazardous_waste", ("uscc", "waste_code", "year"), (f.year + "-12-31").try_cast("date"), "生态环境主管部门", f.party_id, uscc=f.uscc, waste_code=f.waste_code, waste_year=f.year, waste_ledger=f.waste_ledger,
                    manifests=f.manifests, moved_t=f.moved_t)
-    return with_acts(t, part)
 
 # %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #43ddd34a
 def over(difference, whole, tonnes, ratio) -> bool | None:

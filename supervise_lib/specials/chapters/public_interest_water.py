@@ -7,16 +7,16 @@ __all__ = ['HELD', 'MINES', 'RULES', 'DERIVED', 'TABLES', 'FRAMES', 'water_frame
            'water_unlicensed', 'may_need_no_permit', 'bureau_acted_on_water', 'least_fine_water', 'intensity',
            'intensity_frame', 'water_too_little', 'water_z']
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #8d390655
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #fb630e02
 import datetime as dt
 import ibis
 from ibis import _
 from ...model.lists import to_lists
-from .public_interest_common import acted, any_known, attach, derive, each, first_of, flag, listed, one_each, organisation, quarter_last, quarter_of, screening, subject, with_acts, yuan
+from .public_interest_common import acted, any_known, attach, derive, each, first_of, flag, listed, one_each, organisation, quarter_last, quarter_of, screening, subject, yuan
 from .public_interest_taxes import robust_z
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #c0be7733
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #202da746
 HELD = {"no": "text", "from": "date", "to": "date"}
 
 def water_frame(t):
@@ -31,8 +31,7 @@ def water_frame(t):
     f = attach(attach(f, x, *by), c, "uscc").mutate(party_id=organisation(_.uscc))
     last = (f.quarter.substr(0, 4) + "-" + (f.quarter.substr(5, 1).try_cast("int64") * 3).cast("string").lpad(2, "0") + "-01").try_cast("date")
     own = {c: f[c] for c in ("uscc", "water_source_kind", "quarter", "metered_m3", "blank_months", "water_permits_held", "declared_m3", "company_name", "company_kind", "industry_code")}
-    part = subject(f, "water", by, (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "水行政主管部门", f.party_id, declarations=ibis.coalesce(f.declarations, 0), **own)
-    return with_acts(t, part)
+    return subject(f, "water", by, (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "水行政主管部门", f.party_id, declarations=ibis.coalesce(f.declarations, 0), **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #dde38763
 def without_permit(metered, blank, permits, first, last) -> bool | None:
