@@ -35,7 +35,7 @@ def brewery(s, permit=("2019-01-01", "2026-12-31"), amount=3000.0, per_tonne=Non
         for m in ("2023-04", "2023-05", "2023-06"): s.judge(f"water_intensity:{who}|{m}", "R10", kind=s.kind)
     elif getattr(s, "rule", None): aim(s, x)
 
-# %% ../../notebooks/data/demo_public_trade.ipynb #e638e4bf
+# %% ../../notebooks/data/demo_public_trade.ipynb #196c11c9
 def licence(s, who, kind="food", **row):
     "A food licence; its number."
     no = f"JY2{s.place.code}{s.world.next('public licence'):07d}"
@@ -49,7 +49,7 @@ def manager(s, banned=None, post="manager", over=False, act=False, since=dt.date
     licence(s, who, **(dict(valid_to=dt.date(2023, 3, 31), licence_status="expired") if over else {}))
     s.add("food_staff", uscc=who, person_id_no=p, valid_from=since, food_post_kind=post)
     if banned in ("revoked", "revoked_long_ago"):
-        day, name = dt.date(2020, 3, 15) if banned == "revoked" else dt.date(2014, 3, 15), s.name
+        day, name = dt.date(2020, 3, 15) if banned == "revoked" else dt.date(2016, 3, 15), s.name
         first = s.company("小吃店", "6210", "individual_business", reg_status="deregistered", deregister_date=day + DAY * 60, status_date=day + DAY * 60)
         s.add("company_roles", uscc=first, person_id_no=p, role_kind="legal_rep", valid_from=dt.date(2013, 1, 1), valid_to=day + DAY * 60)
         punish(s, f"O:{first}", "market", day, violation_name="经营不符合食品安全标准的食品", penalty_kinds="fine;revoke_licence", penalty_basis="食品安全法第一百二十三条")
@@ -96,7 +96,7 @@ def pharmacist(s, elsewhere=0, chain=False, both=False, retired=False):
     x = f"pharmacist:{who}|{p}|2022-01-01"
     s.judge(x, "R26"); aim(s, x)
 
-# %% ../../notebooks/data/demo_public_trade.ipynb #c56d10f4
+# %% ../../notebooks/data/demo_public_trade.ipynb #457fdc77
 def welder(s, work="焊接与热切割作业", day=dt.date(2023, 9, 10), issued=dt.date(2020, 9, 20), review=dt.date(2023, 9, 20), known=True, certified=True, act=False):
     "A welder on a day in September."
     who, p = s.company("机械制造有限公司", "3400"), s.person().id_no
@@ -125,6 +125,7 @@ def tanker(s, goods="3类", un="1203", vehicle=dt.date(2025, 1, 1), driver=dt.da
         s.add("hazmat_waybills", waybill_no=second, load_time=twice, plate_no=f"皖Z{n:05d}", driver_id_no=d, escort_id_no=e, un_no=f"UN{un}", qty_t=quantity, shipper_uscc=who, receiver_uscc=who)
         s.judge(f"hazmat_trip:{second}", "R28", kind="open")
     s.judge(f"hazmat_trip:{no}", "R28"); s.judge(f"transport_cert:{driving}", "R29")
+    if cert != "valid" and getattr(s, "rule", "") == "R29": s.judge(f"hazmat_trip:{no}", "R28", kind="open")
     aim(s, f"transport_cert:{driving}" if getattr(s, "rule", "") == "R29" else f"hazmat_trip:{no}")
 
 # %% ../../notebooks/data/demo_public_trade.ipynb #2c199173

@@ -138,7 +138,7 @@ def least_fine_transport(f, law):
     "The lowest fine for transport without permission."
     return law.on("hazmat_unlic_fine_min", f.subject_day)
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #44a6cf97
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #2144d670
 DRIVING = {"day": "date", "state": "text"}
 
 def transport_cert_frame(t):
@@ -147,7 +147,7 @@ def transport_cert_frame(t):
     l = t.everywhere.driver_licences.semi_join(s, "person_id_no")
     s = attach(s, listed(l, ("person_id_no",), "driving", {"day": "status_date", "state": "driver_licence_status"}, ("status_date",)), "person_id_no")
     own = {c: s[c] for c in ("cert_no", "person_id_no", "hazmat_cert_kind", "valid_to", "cert_status", "employer_uscc", "driving")}
-    return subject(s, "transport_cert", ("cert_no",), s.valid_to, "交通运输主管部门", person(s.person_id_no), **own)
+    return subject(s, "transport_cert", ("cert_no",), ibis.null("date"), "交通运输主管部门", person(s.person_id_no), **own)
 
 def qualification_alive(f, law, choice):
     "The driving licence was revoked or cancelled more than a month ago, and the transport qualification still stands as valid. 机动车驾驶证已吊销、注销，运输从业资格证仍为有效。"
@@ -167,7 +167,7 @@ def days_alive(f, law):
     "Days since the driving licence was lost."
     return yuan(f, ((law.as_of - x[-1]["day"]).days if x and x[-1]["day"] and law.as_of else None for x in to_lists(f.driving)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #b307b7c0
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #acd3ab74
 PUBLIC = "学校|幼儿园|医院|卫生院|商场|超市|车站|小区|住宅|酒店|宾馆|公园|游乐|养老"
 
 def device_frame(t):
@@ -175,7 +175,7 @@ def device_frame(t):
     s = one_each(t.special_equipment, ["device_no"], ibis.desc("next_inspect_date"))
     s = attach(attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name"), ("use_unit_uscc", "uscc")), endings(t), ("use_unit_uscc", "uscc")).mutate(party_id=organisation(_.use_unit_uscc))
     own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place", "company_name", "org_ended")}
-    return subject(s, "device", ("device_no",), s.next_inspect_date, "市场监督管理部门", s.party_id, **own)
+    return subject(s, "device", ("device_no",), ibis.null("date"), "市场监督管理部门", s.party_id, **own)
 
 def inspection_missed(f, law, choice):
     "In use, and the inspection is overdue by more than a month. 在用特种设备超过检验有效期未检验。"
