@@ -7,7 +7,7 @@ __all__ = ['CHAPTERS', 'FRAMES', 'TABLES', 'RULES', 'DERIVED', 'PLANT', 'STATIST
            'public_interest_frame', 'Opportunities', 'opportunities', 'quarter_named', 'share', 'scenario_counts',
            'reply_clock']
 
-# %% ../../notebooks/specials/public_interest.ipynb #b6dba856
+# %% ../../notebooks/specials/public_interest.ipynb #94d084e4
 from dataclasses import dataclass
 import pandas as pd, pyarrow as pa
 from ..model.special import Special
@@ -15,11 +15,11 @@ from ..model.verdicts import BOOL
 from .chapters import (public_interest_benefits as benefits, public_interest_env_tax as env_tax, public_interest_fines as fines, public_interest_food as food, public_interest_land as land,
                                              public_interest_land_contract as land_contract, public_interest_levies as levies, public_interest_medical as medical, public_interest_pollution as pollution,
                                              public_interest_safety as safety, public_interest_waste as waste, public_interest_water as water, public_interest_words as words)
-from .chapters.public_interest_common import COMMON, KEY, SCENARIOS, reply_due, united, with_acts
+from .chapters.public_interest_common import COMMON, KEY, SCENARIOS, reply_due, united, with_acts, with_companies
 from ..stats.rates import Rate, rule_outcomes
 from ..text import Text
 
-# %% ../../notebooks/specials/public_interest.ipynb #725fe730
+# %% ../../notebooks/specials/public_interest.ipynb #0a54d8db
 CHAPTERS = (pollution, waste, fines, env_tax, water, benefits, levies, land, medical, land_contract, food, safety, words)
 FRAMES = {k: fn for c in CHAPTERS for k, fn in c.FRAMES.items()}
 TABLES = tuple(dict.fromkeys(("administrative_penalties", "administrative_orders", *(t for c in CHAPTERS for t in c.TABLES))))
@@ -28,7 +28,7 @@ DERIVED = {**{k: v for c in CHAPTERS for k, v in c.DERIVED.items()}, **COMMON}
 
 def public_interest_frame(t):
     "One row per thing judged, of every scenario. 公益诉讼研判表"
-    return with_acts(t, united([FRAMES[k](t) for k in SCENARIOS]))
+    return with_acts(t, with_companies(t, united([FRAMES[k](t) for k in SCENARIOS])))
 
 # %% ../../notebooks/specials/public_interest.ipynb #510e01fa
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 __all__ = ['SCENARIOS', 'FLOAT', 'INT', 'DATE', 'STRING', 'YUAN', 'DAYS', 'KINDS', 'KEY', 'BASE', 'ACTS', 'LOWEST', 'COMMON',
            'derive', 'each', 'column', 'flag', 'yuan', 'days_of', 'any_known', 'month_first', 'next_month',
            'month_last', 'quarter_last', 'subject', 'organisation', 'person', 'quarter_of', 'first_of', 'listed',
-           'one_each', 'attach', 'endings', 'with_acts', 'acted', 'within', 'covered', 'screening', 'reply_due',
+           'one_each', 'attach', 'with_acts', 'with_companies', 'acted', 'within', 'covered', 'screening', 'reply_due',
            'notice_due', 'sue_by', 'united']
 
 # %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #fda54926
@@ -123,13 +123,7 @@ def attach(left, right, *on):
     joined = left.left_join(right, [left[a] == right[b] for a, b in pairs], rname="{name}_right")
     return joined.drop(*[c for c in joined.columns if c.endswith("_right")])
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #c668d326
-def endings(t):
-    "Per organisation that was deregistered, the day."
-    c = one_each(t.everywhere.companies.filter(_.reg_status == "deregistered"), ["uscc"], "status_date")
-    return c.select("uscc", org_ended=ibis.coalesce(_.deregister_date, _.status_date, _.establish_date))
-
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #93bea87c
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #c1cb29c0
 ACTS = {"kind": "text", "day": "date", "until": "date", "done": "date", "agency": "text", "organ": "text", "what": "text", "kinds": "text", "suit": "bool", "permitted": "date"}
 
 def with_acts(t, part):
@@ -141,6 +135,15 @@ def with_acts(t, part):
     o = o.select("party_id", kind=ibis.literal("order"), day=o.issue_date, until=o.due_date, done=o.closed_date, agency=ibis.null("string"), organ=o.organ_name, what=o.order_text, kinds=ibis.null("string"), suit=ibis.null("boolean"), permitted=ibis.null("date"))
     both = ibis.union(p, o)
     return attach(part, listed(both, ("party_id",), "acts", {k: k for k in ACTS}, ("day", "kind", "what")), "party_id")
+
+def with_companies(t, part):
+    "The rows with name, kind, industry and chain of the organisation that is their party, and the day on which it was deregistered."
+    part = part.mutate(_party=ibis.cases((_.party_id.startswith("O:"), _.party_id.substr(2)), else_=None))
+    c = t.everywhere.companies.semi_join(part.select(uscc=_._party).distinct(), "uscc")
+    gone = ibis.cases((c.reg_status == "deregistered", ibis.coalesce(c.deregister_date, c.status_date, c.establish_date)), else_=None)
+    facts = c.group_by("uscc").agg(company_name=_.company_name.max(), company_kind=_.company_kind.max(), host_uscc=_.host_uscc.max(), own_industry=_.industry_code.max(), org_ended=gone.max())
+    joined = attach(part, facts, ("_party", "uscc"))
+    return joined.mutate(industry_code=ibis.coalesce(_.own_industry, _.industry_code)).drop("_party", "own_industry")
 
 def acted(acts, since, agencies, today) -> bool | None:
     "Did one of these agencies punish, or did an order run or end well, since a day? Open where the day is missing."

@@ -9,29 +9,29 @@ __all__ = ['ITEMS', 'MEASURES', 'TAXED', 'RATES', 'SEWAGE', 'FARMS', 'HUSBANDRY'
            'recovery_over', 'sewage_plant', 'farming', 'earned', 'relief_unearned', 'relief_taken', 'by_laboratory',
            'relief_yuan']
 
-# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #95a0a6fc
+# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #c80978cf
 from collections import defaultdict
 import datetime as dt
 import ibis, pandas as pd
 from ibis import _
 from ...law.calendar import period_days_civil, period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import DATE, INT, STRING, attach, column, derive, each, flag, listed, one_each, organisation, quarter_of, screening, subject, yuan
+from .public_interest_common import DATE, INT, STRING, attach, column, derive, each, flag, listed, organisation, quarter_of, screening, subject, yuan
 from .public_interest_taxes import outlet_tax, pay_ratio, pollutant, readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #4effab78
+# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #db094df1
 ITEMS = {"month": "text", "pollutant": "text", "kg": "float", "blank": "int", "mean": "float", "peak": "float", "limit": "float", "n": "int", "declared": "float", "relief": "float", "due": "float", "paid": "float", "items": "int", "method": "text"}
 MEASURES, TAXED = ("kg", "blank", "mean", "peak", "limit", "n"), ("declared", "relief", "due", "paid", "items", "method")
 
 def outlets(t):
     "Per outlet its holder, medium and industry."
-    p = one_each(t.everywhere.pollution_permits.filter(_.uscc.notnull()), ["permit_no"], ibis.desc("valid_from")).select("permit_no", "uscc", "industry_code")
-    return attach(one_each(t.everywhere.pollution_outlets, ["outlet_id"], "permit_no").select("outlet_id", "permit_no", "outlet_medium"), p, "permit_no")
+    p = t.everywhere.pollution_permits.group_by("permit_no").agg(uscc=_.uscc.max(), industry_code=_.industry_code.max())
+    return attach(t.everywhere.pollution_outlets.group_by("outlet_id").agg(permit_no=_.permit_no.max(), outlet_medium=_.outlet_medium.max()), p, "permit_no")
 
 def measured_months(t, r):
     "Per outlet, pollutant and month what was measured."
-    o = one_each(t.everywhere.pollution_outlets, ["outlet_id", "pollutant_code"], "limit_concentration").select("outlet_id", "pollutant_code", "limit_concentration", "outlet_medium")
+    o = t.everywhere.pollution_outlets.group_by("outlet_id", "pollutant_code").agg(limit_concentration=_.limit_concentration.min(), outlet_medium=_.outlet_medium.max())
     r = attach(r.filter(_.reading_mark == "normal"), o, "outlet_id", "pollutant_code").mutate(month=_.reading_time.strftime("%Y-%m"), day=_.reading_time.date())
     by = ["outlet_id", "pollutant_code", "month"]
     daily = r.group_by(*by, "day").agg(_mean=_.concentration.mean()).group_by(by).agg(_daily=_._mean.max())

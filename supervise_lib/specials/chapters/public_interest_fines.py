@@ -6,25 +6,24 @@
 __all__ = ['RULES', 'DERIVED', 'TABLES', 'FRAMES', 'fines_frame', 'enforce_by', 'fine_lapsing', 'collects_itself',
            'fine_withdrawn', 'payable_later', 'party_gone', 'fine_lost']
 
-# %% ../../../notebooks/specials/chapters/public_interest_fines.ipynb #61823f13
+# %% ../../../notebooks/specials/chapters/public_interest_fines.ipynb #58490070
 import datetime as dt
 import ibis
 from ibis import _
 from ...law.calendar import period_days_civil, period_months_civil
 from ...model.lists import to_lists
 from ...model.verdicts import one_of
-from .public_interest_common import attach, derive, each, endings, flag, screening, subject, yuan
+from .public_interest_common import attach, derive, each, flag, screening, subject, yuan
 from .public_interest_taxes import fine_surcharge, readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_fines.ipynb #97d5674f
+# %% ../../../notebooks/specials/chapters/public_interest_fines.ipynb #fab4994c
 def fines_frame(t):
     "One row per penalty decision with a fine and punished party. 行政罚款"
     p = t.administrative_penalties.filter(_.penalty_fine_yuan.notnull() | _.penalty_kinds.contains("fine"))
-    c = endings(t).select(holder="O:" + _.uscc, org_ended=_.org_ended)
     d = t.everywhere.deaths.filter(_.person_id_no.notnull()).group_by("person_id_no").agg(death_day=_.death_date.min()).select(holder="P:" + _.person_id_no, death_day=_.death_day)
-    f = attach(attach(p, c, ("party_id", "holder")), d, ("party_id", "holder"))
-    own = {x: f[x] for x in ("penalty_no", "party_name", "violation_name", "agency_kind", "penalty_fine_yuan", "decision_date", "service_date", "paid_date", "has_review_or_suit", "court_apply_date", "is_void", "org_ended", "death_day")}
+    f = attach(p, d, ("party_id", "holder"))
+    own = {x: f[x] for x in ("penalty_no", "party_name", "violation_name", "agency_kind", "penalty_fine_yuan", "decision_date", "service_date", "paid_date", "has_review_or_suit", "court_apply_date", "is_void", "death_day")}
     return subject(f, "fine", ("penalty_no", "party_seq"), f.decision_date, ibis.coalesce(f.organ_name, "作出处罚决定的行政机关"), f.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_fines.ipynb #3dc9b25e

@@ -9,7 +9,7 @@ __all__ = ['MARKET', 'FOOD_CHARGES', 'CONVICTED', 'REVOKED', 'FOOD_LICENCES', 'G
            'outside_scope', 'borrowed', 'shop_unlicensed', 'small_workshop', 'regulator_acted_on_shop',
            'pharmacist_frame', 'elsewhere', 'name_lent', 'same_chain', 'months_lent']
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ea9835e7
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #94588d89
 import datetime as dt
 from difflib import SequenceMatcher
 import re
@@ -18,11 +18,11 @@ from ibis import _
 from ...data.charges import charge_code
 from ...law.calendar import period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, endings, flag, listed, month_first, one_each, organisation, screening, subject, yuan
+from .public_interest_common import DATE, acted, any_known, attach, column, derive, each, flag, listed, month_first, one_each, organisation, screening, subject, yuan
 from .public_interest_plane import far_m
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #386b4813
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #6883f74b
 MARKET = "市场监督管理部门"
 FOOD_CHARGES = tuple(c for c in (charge_code("生产、销售不符合安全标准的食品"), charge_code("生产、销售有毒、有害食品")) if c)
 CONVICTED = {"case": "text", "charge": "text", "penalty": "text", "effective": "date", "ban_from": "date", "ban_to": "date", "ban": "text"}
@@ -60,8 +60,8 @@ def food_post_frame(t):
     l = t.everywhere.licences.filter((_.licence_kind == "food") & _.holder_party_id.startswith("O:")).mutate(uscc=_.holder_party_id.substr(2))
     f = attach(f, listed(l, ("uscc",), "food_licences", {"no": "licence_no", "from": "valid_from", "to": "valid_to", "scope": "licence_scope", "gone": "revoke_date"}, ("issue_date", "licence_no")), "uscc")
     f = attach(attach(f, convictions(t, people), "person_id_no"), revocations(t, people), "person_id_no")
-    f = attach(attach(f, one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name"), "uscc"), endings(t), "uscc").mutate(party_id=organisation(_.uscc))
-    own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for", "company_name", "org_ended")}
+    f = f.mutate(party_id=organisation(_.uscc))
+    own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for")}
     return subject(f, "food_post", ("uscc", "person_id_no", "post"), f.valid_from, MARKET, f.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ee2e6705
@@ -107,7 +107,7 @@ def regulator_acted_on_post(f, law):
     "The regulator punished for it, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"
     return flag(f, (acted(a, d, ("market",), law.as_of) for a, d in each(f, "acts", "valid_from")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #1c2e3081
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #7a330540
 TWINS = {"platform": "text", "shop": "text", "lon": "float", "lat": "float"}
 
 def food_shop_frame(t):
@@ -117,11 +117,9 @@ def food_shop_frame(t):
     l = one_each(t.everywhere.licences.filter(_.licence_kind == "food"), ["licence_no"], ibis.desc("issue_date"), ibis.desc("licence_version"))
     l = l.select(shown_licence_no="licence_no", licence_status="licence_status", valid_from="valid_from", valid_to="valid_to", licence_scope="licence_scope", holder_party_id="holder_party_id", licence_lon="lon", licence_lat="lat", organ="organ_name", licence_found=ibis.literal(True))
     s = attach(s, l, "shown_licence_no")
-    c = one_each(t.everywhere.companies, ["uscc"], "status_date").select(holder_party_id="O:" + _.uscc, company_name="company_name")
-    s = attach(s, c, "holder_party_id")
     every = last(t.everywhere.platform_shops.filter(_.shown_licence_no.notnull()).semi_join(s, "shown_licence_no"))
     s = attach(s, listed(every, ("shown_licence_no",), "same_licence", {"platform": "platform", "shop": "shop_id", "lon": "lon", "lat": "lat"}, ("platform", "shop_id")), "shown_licence_no")
-    own = {c: s[c] for c in ("platform", "shop_id", "snapshot_day", "shop_name", "shown_licence_no", "shown_name", "lon", "lat", "shop_category", "licence_status", "valid_from", "valid_to", "licence_scope", "company_name", "licence_lon", "licence_lat", "same_licence")}
+    own = {c: s[c] for c in ("platform", "shop_id", "snapshot_day", "shop_name", "shown_licence_no", "shown_name", "lon", "lat", "shop_category", "licence_status", "valid_from", "valid_to", "licence_scope", "licence_lon", "licence_lat", "same_licence")}
     return subject(s, "food_shop", ("platform", "shop_id"), s.snapshot_day, ibis.coalesce(s.organ, MARKET), s.holder_party_id, licence_found=ibis.coalesce(s.licence_found, False), **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #9569fc90
@@ -161,18 +159,17 @@ def regulator_acted_on_shop(f, law):
     "The regulator punished, or its order runs or was obeyed. 市场监管部门已处罚或者责令改正。"
     return flag(f, (acted(a, d and d - dt.timedelta(90), ("market",), law.as_of) for a, d in each(f, "acts", "snapshot_day")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #21ff8270
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #95db9b78
 JOBS = {"month": "text", "employer": "text", "host": "text"}
 
 def pharmacist_frame(t):
     "One row per registration of a pharmacist. 执业药师注册"
     p = one_each(t.pharmacist_registrations, ["person_id_no", "uscc", "valid_from"], ibis.desc("valid_to"))
     s = t.everywhere.social_insurance_records.semi_join(p, "person_id_no").filter(_.insurance_kind == "pension").select("person_id_no", "month", "employer_uscc").distinct()
-    s = attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", host="host_uscc"), ("employer_uscc", "uscc"))
+    s = attach(s, t.everywhere.companies.group_by("uscc").agg(host=_.host_uscc.max()), ("employer_uscc", "uscc"))
     p = attach(p, listed(s, ("person_id_no",), "jobs", {"month": "month", "employer": "employer_uscc", "host": "host"}, ("month", "employer_uscc")), "person_id_no")
-    c = one_each(t.everywhere.companies.semi_join(p, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "host_uscc")
-    p = attach(p, c, "uscc").mutate(party_id=organisation(_.uscc))
-    own = {c: p[c] for c in ("person_id_no", "uscc", "valid_from", "valid_to", "company_name", "host_uscc", "jobs")}
+    p = p.mutate(party_id=organisation(_.uscc))
+    own = {c: p[c] for c in ("person_id_no", "uscc", "valid_from", "valid_to", "jobs")}
     return subject(p, "pharmacist", ("uscc", "person_id_no", "valid_from"), p.valid_from, "药品监督管理部门", p.party_id, **own)
 
 def elsewhere(uscc, start, end, jobs) -> list:

@@ -4,26 +4,26 @@
 
 # %% auto #0
 __all__ = ['ASSESSED', 'PATCH', 'LAND_AGENCIES', 'ARABLE', 'LOOK_BACK', 'EXEMPT_USERS', 'NEAR', 'REBUILT', 'BUILT', 'ZONES',
-           'RULES', 'DERIVED', 'TABLES', 'FRAMES', 'assessments', 'occupiers', 'patch_parts', 'arable_frame',
-           'patch_frame', 'short_paid', 'arable_untaxed', 'assessable', 'exempt_user', 'farm_facility', 'linear_paid',
+           'RULES', 'DERIVED', 'TABLES', 'FRAMES', 'assessments', 'patch_parts', 'arable_frame', 'patch_frame',
+           'short_paid', 'arable_untaxed', 'assessable', 'exempt_user', 'farm_facility', 'linear_paid',
            'arable_missing', 'basic_over', 'arable_severity', 'penalties_on', 'unpunished_or_unexecuted',
            'patch_closed', 'approved_after', 'in_review', 'old_village_house', 'land_severity', 'least_land_fine',
            'placed', 'neighbours', 'farmland_frame', 'built_twice', 'built_over', 'broken_share', 'farmland_misused',
            'upgrade', 'farmland_yuan', 'relic_frame', 'built_by_relics', 'relics_acted', 'zone_m2']
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #a97aa4e2
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #4205b632
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import period_days_civil
 from ...model.lists import to_lists
-from .public_interest_common import FLOAT, INT, any_known, attach, column, derive, each, flag, listed, one_each, screening, subject, yuan
+from .public_interest_common import FLOAT, INT, any_known, attach, column, derive, each, flag, listed, screening, subject, yuan
 from .public_interest_plane import area_m2, shared_m2
 from .public_interest_taxes import MU_M2, arable_tax, readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #3964b58d
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #d92e1298
 ASSESSED = {"no": "text", "area": "float", "basic": "bool", "rate": "float", "relief": "text", "due": "float", "paid": "float", "day": "date"}
 PATCH = ("patch_id", "image_date", "found_date", "area_m2", "arable_m2", "basic_farmland_m2", "new_use_kind", "approval_no", "legality", "closed_date")
 
@@ -36,14 +36,10 @@ def assessments(t, p):
     approved = p.filter(_.approval_no.notnull()).select(mine=_.patch_id, approval_no=_.approval_no).inner_join(x.filter(_.approval_no.notnull() & _.patch_id.isnull()).select("approval_no", *cols), "approval_no").select(patch_id="mine", **{c: c for c in cols})
     return listed(ibis.union(direct, approved), ("patch_id",), "assessments", fields, ("tax_duty_date", "tax_no"))
 
-def occupiers(t, p):
-    "Kind and industry of the organisations that occupy."
-    return one_each(t.everywhere.companies, ["uscc"], "status_date").mutate(occupier_party_id="O:" + _.uscc).semi_join(p, "occupier_party_id").select("occupier_party_id", "company_kind", "industry_code")
-
 def patch_parts(t, scenario, regulator, rows):
     "Patches with assessments and what was done about them."
-    f = attach(attach(rows, assessments(t, rows), "patch_id"), occupiers(t, rows), "occupier_party_id")
-    own = {c: f[c] for c in (*PATCH, "assessments", "company_kind", "industry_code")}
+    f = attach(rows, assessments(t, rows), "patch_id")
+    own = {c: f[c] for c in (*PATCH, "assessments")}
     return subject(f, scenario, ("patch_id",), f.found_date, regulator, f.occupier_party_id, **own)
 
 def arable_frame(t):

@@ -8,13 +8,13 @@ __all__ = ['RETURNS', 'FEES', 'EXEMPT', 'MONTHS', 'RULES', 'DERIVED', 'TABLES', 
            'fee_missing', 'grace_over', 'fee_exempt', 'small_building', 'floor_area', 'fuel_frame', 'fuel_worth',
            'fuel_undeclared', 'taxman_acted', 'fuel_gap']
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #f2b91910
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #7db988c6
 import datetime as dt
 import ibis
 from ibis import _
 from ...law.calendar import period_months_civil
 from ...model.lists import to_lists
-from .public_interest_common import acted, attach, derive, each, flag, listed, next_month, one_each, organisation, quarter_last, quarter_of, screening, subject, yuan
+from .public_interest_common import acted, attach, derive, each, flag, listed, next_month, organisation, quarter_last, quarter_of, screening, subject, yuan
 from .public_interest_taxes import interest_tax, readers
 from ...text import Text
 
@@ -73,7 +73,7 @@ def interest_lapsed(f, law):
     "The time to recover the tax is over. 已超过税款追征期。"
     return flag(f, (None if d is None or law.as_of is None else law.as_of > d for d in to_lists(interest_until(f, law))))
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #0f857980
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #5e3b5698
 FEES = {"kind": "text", "project": "text", "yuan": "float", "day": "date"}
 
 def building_frame(t):
@@ -81,9 +81,7 @@ def building_frame(t):
     p = t.construction_permits
     x = t.everywhere.fee_payments.filter(_.uscc.notnull()).semi_join(p, "uscc")
     p = attach(p, listed(x, ("uscc",), "fees", {"kind": "public_fee_kind", "project": "project_no", "yuan": "fee_paid_yuan", "day": "pay_date"}, ("pay_date", "pay_no")), "uscc")
-    c = one_each(t.everywhere.companies.semi_join(p, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "company_kind", "industry_code")
-    p = attach(p, c, "uscc")
-    own = {n: p[n] for n in ("permit_no", "uscc", "issue_date", "floor_area_m2", "basement_cert_no", "fees", "company_name", "company_kind", "industry_code")}
+    own = {n: p[n] for n in ("permit_no", "uscc", "issue_date", "floor_area_m2", "basement_cert_no", "fees")}
     return subject(p, "building_fee", ("permit_no",), p.issue_date, "人防主管部门、税务机关", organisation(p.uscc), **own)
 
 def fee_missing(f, law, choice):
@@ -117,7 +115,7 @@ def floor_area(f):
 
 EXEMPT = ("83", "84", "85")     # GB/T 4754: education, health, social work
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #21ab7461
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #279446ca
 MONTHS = {"month": "text", "out": "float", "invoiced": "float", "declared": "float"}
 
 def fuel_frame(t):
@@ -125,10 +123,9 @@ def fuel_frame(t):
     m = t.fuel_station_months.mutate(quarter=quarter_of(_.month))
     f = m.group_by("uscc", "quarter").agg(region_code=_.region_code.min())
     f = attach(f, listed(m, ("uscc", "quarter"), "fuel_months", {"month": "month", "out": "pump_out_l", "invoiced": "invoiced_l", "declared": "declared_sales_yuan"}, ("month",)), "uscc", "quarter")
-    c = one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name")
-    f = attach(f, c, "uscc").mutate(party_id=organisation(_.uscc))
+    f = f.mutate(party_id=organisation(_.uscc))
     last = (f.quarter.substr(0, 4) + "-" + (f.quarter.substr(5, 1).try_cast("int64") * 3).cast("string").lpad(2, "0") + "-01").try_cast("date")
-    return subject(f, "fuel", ("uscc", "quarter"), (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "税务机关", f.party_id, uscc=f.uscc, quarter=f.quarter, company_name=f.company_name, fuel_months=f.fuel_months)
+    return subject(f, "fuel", ("uscc", "quarter"), (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "税务机关", f.party_id, uscc=f.uscc, quarter=f.quarter, fuel_months=f.fuel_months)
 
 def fuel_worth(months, price) -> tuple:
     "(worth of what the pump let out, declared), missing where a month is."

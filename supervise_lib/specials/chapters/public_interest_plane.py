@@ -26,7 +26,7 @@ def _edges(shape, lat0):
         for (x1, y1), (x2, y2) in zip(ring, (*ring[1:], ring[0]), strict=True):
             if x1 != x2: yield ((x1 * k, y1 * METRES), (x2 * k, y2 * METRES)) if x1 < x2 else ((x2 * k, y2 * METRES), (x1 * k, y1 * METRES))
 
-# %% ../../../notebooks/specials/chapters/public_interest_plane.ipynb #a4319c9e
+# %% ../../../notebooks/specials/chapters/public_interest_plane.ipynb #40a1b064
 def _crossing(e, g):
     "Where two edges cross, as x; missing where they do not."
     (x1, y1), (x2, y2) = e; (x3, y3), (x4, y4) = g
@@ -44,7 +44,7 @@ def shared_m2(a: str | None, b: str | None) -> float | None:
     "Square metres that two polygons share; missing where one cannot be read. 重叠面积"
     p, q = rings(a), rings(b)
     if not p or not q: return None
-    lat0 = p[0][0][1]
+    lat0 = (p[0][0][1] + q[0][0][1]) / 2
     e, g = list(_edges(p, lat0)), list(_edges(q, lat0))
     box = lambda s, i: (min(pt[i] for r in s for pt in r), max(pt[i] for r in s for pt in r))
     if any(box(p, i)[1] <= box(q, i)[0] or box(q, i)[1] <= box(p, i)[0] for i in (0, 1)): return 0.0

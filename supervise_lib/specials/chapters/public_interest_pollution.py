@@ -10,24 +10,24 @@ __all__ = ['ECOLOGY', 'PERMITS', 'NEEDED', 'MEASURED', 'RUNS', 'DROPS', 'HOUR', 
            'exceedance_frame', 'episode', 'episodes', 'exceeded_unpunished', 'bureau_has_time', 'exceedance_severity',
            'least_fine_excess', 'too_even', 'at_detection_limit']
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #18f5f6b3
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #cd902500
 import datetime as dt
 import ibis
 from ibis import _
 from ...model.lists import to_lists
-from .public_interest_common import (INT, acted, any_known, attach, column, derive, each, first_of, flag, listed, month_first, month_last, one_each,
-                                                                    organisation, screening, subject)
+from .public_interest_common import (INT, acted, any_known, attach, column, derive, each, first_of, flag, listed, month_first, month_last, organisation,
+                                                                    screening, subject)
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #cfa80368
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #87cca6c7
 ECOLOGY = "生态环境主管部门"
 PERMITS = {"no": "text", "class": "text", "from": "date", "to": "date", "renew": "date", "own": "bool"}
 
 def outlet_owner(t):
     "Per outlet the organisation that holds its permit."
-    p = one_each(t.everywhere.pollution_permits.filter(_.uscc.notnull()), ["permit_no"], ibis.desc("valid_from")).select("permit_no", "uscc", permit_industry="industry_code")
-    o = one_each(t.everywhere.pollution_outlets.filter(_.permit_no.notnull()), ["outlet_id"], "permit_no").select("outlet_id", "permit_no", "outlet_medium")
-    return o.inner_join(p, "permit_no").select("outlet_id", "uscc", "outlet_medium", "permit_industry")
+    p = t.everywhere.pollution_permits.group_by("permit_no").agg(uscc=_.uscc.max())
+    o = t.everywhere.pollution_outlets.group_by("outlet_id").agg(permit_no=_.permit_no.max())
+    return o.inner_join(p, "permit_no").filter(_.uscc.notnull()).select("outlet_id", "uscc")
 
 def active_months(t):
     "Organisation and month with what each register tells."
@@ -43,7 +43,7 @@ def active_months(t):
 def permits_of(t, months):
     "Per organisation the permits of its own and of others at its address."
     who = months.select("uscc").distinct()
-    p, c = t.everywhere.pollution_permits.filter(_.uscc.notnull()), one_each(t.everywhere.companies, ["uscc"], "status_date")
+    p, c = t.everywhere.pollution_permits.filter(_.uscc.notnull()), t.everywhere.companies.select("uscc", "addr_key").distinct()
     own = p.semi_join(who, "uscc").select("uscc", "permit_no", "permit_class", "valid_from", "valid_to", "renew_apply_date", own=ibis.literal(True))
     here = c.semi_join(who, "uscc").filter(_.addr_key.notnull()).select("addr_key", mine="uscc")
     other = here.inner_join(c.filter(_.addr_key.notnull()).select("addr_key", "uscc"), "addr_key").filter(_.uscc != _.mine).select("mine", "uscc")
@@ -53,11 +53,9 @@ def permits_of(t, months):
 def discharge_frame(t):
     "One row per organisation and month with discharge. 排污单位·月"
     m = active_months(t)
-    c = one_each(t.everywhere.companies.semi_join(m, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "company_kind", company_industry="industry_code")
-    i = one_each(t.everywhere.pollution_permits.semi_join(m, "uscc").filter(_.industry_code.notnull()), ["uscc"], ibis.desc("valid_from")).select("uscc", permit_industry="industry_code")
-    f = attach(attach(attach(m, permits_of(t, m), "uscc"), c, "uscc"), i, "uscc")
-    f = f.mutate(industry_code=ibis.coalesce(_.company_industry, _.permit_industry), party_id=organisation(_.uscc))
-    return subject(f, "discharge", ("uscc", "month"), first_of(f.month), ECOLOGY, f.party_id, uscc=f.uscc, company_name=f.company_name, company_kind=f.company_kind, industry_code=f.industry_code, month=f.month,
+    i = t.everywhere.pollution_permits.group_by("uscc").agg(industry_code=_.industry_code.max())
+    f = attach(attach(m, permits_of(t, m), "uscc"), i, "uscc").mutate(party_id=organisation(_.uscc))
+    return subject(f, "discharge", ("uscc", "month"), first_of(f.month), ECOLOGY, f.party_id, uscc=f.uscc, industry_code=f.industry_code, month=f.month,
                    emitted_kg=f.emitted_kg, declared_kg=f.declared_kg, generated_t=f.generated_t, permits=f.permits)
 
 # %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #5be585a7
@@ -121,14 +119,14 @@ def least_fine_permit(f, law):
     "The lowest fine for discharge without a permit."
     return law.on("permit_none_fine_min", f.subject_day)
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #2def2bcf
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #298a8f59
 MEASURED = {"day": "date", "hours": "int", "over": "int", "mean": "float", "peak": "float"}
 RUNS = {"level": "float", "hours": "int", "flow": "bool", "from": "time"}
 DROPS = {"sampled": "time", "before": "float", "level": "float", "n": "int"}
 
 def readings(t):
     "Normal readings with the limit of their outlet and pollutant."
-    o = one_each(t.everywhere.pollution_outlets, ["outlet_id", "pollutant_code"], "limit_concentration").select("outlet_id", "pollutant_code", "limit_concentration", "outlet_medium")
+    o = t.everywhere.pollution_outlets.group_by("outlet_id", "pollutant_code").agg(limit_concentration=_.limit_concentration.min(), outlet_medium=_.outlet_medium.max())
     r = t.emission_readings.filter((_.reading_mark == "normal") & _.concentration.notnull()).select("outlet_id", "pollutant_code", "reading_time", "concentration", "flow_m3h", "region_code")
     return attach(r, o, "outlet_id", "pollutant_code").mutate(day=_.reading_time.date(), month=_.reading_time.strftime("%Y-%m"))
 
@@ -150,7 +148,7 @@ def level_runs(r):
 
 HOUR = 3600     # seconds
 
-# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #06032a6c
+# %% ../../../notebooks/specials/chapters/public_interest_pollution.ipynb #c48af4d1
 def drops(t, r):
     "Per outlet, pollutant and month the samples taken, with the level a day and two hours before."
     s = t.everywhere.emission_samples.filter(_.outlet_id.notnull()).select("outlet_id", "pollutant_code", "sample_time").distinct()
@@ -166,7 +164,7 @@ def exceedance_frame(t):
     r = readings(t)
     f = r.group_by("outlet_id", "pollutant_code", "month").agg(region_code=_.region_code.min(), limit_concentration=_.limit_concentration.max(), outlet_medium=_.outlet_medium.max(), hours_measured=_.count())
     for part in (measured_days(r), level_runs(r), drops(t, r)): f = attach(f, part, "outlet_id", "pollutant_code", "month")
-    f = attach(f, outlet_owner(t).select("outlet_id", "uscc"), "outlet_id")
+    f = attach(f, outlet_owner(t), "outlet_id")
     f = f.mutate(party_id=organisation(_.uscc))
     return subject(f, "exceedance", ("outlet_id", "pollutant_code", "month"), first_of(f.month), ECOLOGY, f.party_id, outlet_id=f.outlet_id, pollutant_code=f.pollutant_code, month=f.month, uscc=f.uscc,
                    limit_concentration=f.limit_concentration, outlet_medium=f.outlet_medium, hours_measured=f.hours_measured, measured=f.measured, level_runs=f.level_runs, drops=f.drops)

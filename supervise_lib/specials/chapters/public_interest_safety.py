@@ -10,18 +10,18 @@ __all__ = ['CERTS', 'OTHER_SYSTEM', 'YEARS', 'VEHICLES', 'PAPERS', 'TRIPS', 'CLA
            'qualification_alive', 'days_alive', 'device_frame', 'inspection_missed', 'user_gone', 'inspection_ordered',
            'device_severity', 'days_overdue']
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #da3af6fb
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #0b87d8c8
 import datetime as dt
 import re
 import ibis
 from ibis import _
 from ...law.calendar import anniversary
 from ...model.lists import to_lists
-from .public_interest_common import INT, acted, any_known, attach, column, derive, each, endings, flag, listed, one_each, organisation, person, screening, subject, yuan
+from .public_interest_common import INT, acted, any_known, attach, column, derive, each, flag, listed, one_each, organisation, person, screening, subject, yuan
 from .public_interest_taxes import readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #6760edcf
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #dee0866e
 CERTS = {"no": "text", "class": "text", "issued": "date", "review": "date", "to": "date", "known": "bool"}
 
 def special_work_frame(t):
@@ -29,8 +29,8 @@ def special_work_frame(t):
     w = one_each(t.special_operation_workers, ["uscc", "person_id_no", "work_date"], "operation_class")
     c = t.everywhere.special_operation_certificates.filter(_.person_id_no.notnull()).semi_join(w, "person_id_no")
     w = attach(w, listed(c, ("person_id_no",), "certificates", {"no": "cert_no", "class": "operation_class", "issued": "issue_date", "review": "review_due_date", "to": "valid_to", "known": "is_in_national_database"}, ("issue_date", "cert_no")), "person_id_no")
-    w = attach(w, one_each(t.everywhere.companies.semi_join(w, "uscc"), ["uscc"], "status_date").select("uscc", "company_name"), "uscc").mutate(party_id=organisation(_.uscc))
-    own = {c: w[c] for c in ("uscc", "person_id_no", "work_date", "operation_class", "shown_cert_no", "certificates", "company_name")}
+    w = w.mutate(party_id=organisation(_.uscc))
+    own = {c: w[c] for c in ("uscc", "person_id_no", "work_date", "operation_class", "shown_cert_no", "certificates")}
     return subject(w, "special_work", ("uscc", "person_id_no", "work_date"), w.work_date, "应急管理部门", w.party_id, **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #f82e1aed
@@ -167,14 +167,14 @@ def days_alive(f, law):
     "Days since the driving licence was lost."
     return yuan(f, ((law.as_of - x[-1]["day"]).days if x and x[-1]["day"] and law.as_of else None for x in to_lists(f.driving)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #acd3ab74
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #f98e8071
 PUBLIC = "学校|幼儿园|医院|卫生院|商场|超市|车站|小区|住宅|酒店|宾馆|公园|游乐|养老"
 
 def device_frame(t):
     "One row per special device. 特种设备"
     s = one_each(t.special_equipment, ["device_no"], ibis.desc("next_inspect_date"))
-    s = attach(attach(s, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name"), ("use_unit_uscc", "uscc")), endings(t), ("use_unit_uscc", "uscc")).mutate(party_id=organisation(_.use_unit_uscc))
-    own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place", "company_name", "org_ended")}
+    s = s.mutate(party_id=organisation(_.use_unit_uscc))
+    own = {c: s[c] for c in ("device_no", "equipment_kind", "use_unit_uscc", "next_inspect_date", "equipment_status", "equipment_place")}
     return subject(s, "device", ("device_no",), ibis.null("date"), "市场监督管理部门", s.party_id, **own)
 
 def inspection_missed(f, law, choice):

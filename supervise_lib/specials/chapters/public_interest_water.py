@@ -7,16 +7,16 @@ __all__ = ['HELD', 'MINES', 'RULES', 'DERIVED', 'TABLES', 'FRAMES', 'water_frame
            'water_unlicensed', 'may_need_no_permit', 'bureau_acted_on_water', 'least_fine_water', 'intensity',
            'intensity_frame', 'water_too_little', 'water_z']
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #fb630e02
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #d99e62ca
 import datetime as dt
 import ibis
 from ibis import _
 from ...model.lists import to_lists
-from .public_interest_common import acted, any_known, attach, derive, each, first_of, flag, listed, one_each, organisation, quarter_last, quarter_of, screening, subject, yuan
+from .public_interest_common import acted, any_known, attach, derive, each, first_of, flag, listed, organisation, quarter_last, quarter_of, screening, subject, yuan
 from .public_interest_taxes import robust_z
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #202da746
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #014bd3ae
 HELD = {"no": "text", "from": "date", "to": "date"}
 
 def water_frame(t):
@@ -27,10 +27,9 @@ def water_frame(t):
     p = t.everywhere.water_permits.filter(_.uscc.notnull()).semi_join(f, ["uscc", "water_source_kind"])
     f = attach(f, listed(p, ("uscc", "water_source_kind"), "water_permits_held", {"no": "permit_no", "from": "valid_from", "to": "valid_to"}, ("valid_from", "permit_no")), "uscc", "water_source_kind")
     x = t.everywhere.water_tax_items.semi_join(f, "uscc").mutate(quarter=quarter_of(_.month)).group_by(by).agg(declarations=_.count(), declared_m3=_.declared_m3.sum())
-    c = one_each(t.everywhere.companies.semi_join(f, "uscc"), ["uscc"], "status_date").select("uscc", "company_name", "company_kind", "industry_code")
-    f = attach(attach(f, x, *by), c, "uscc").mutate(party_id=organisation(_.uscc))
+    f = attach(f, x, *by).mutate(party_id=organisation(_.uscc))
     last = (f.quarter.substr(0, 4) + "-" + (f.quarter.substr(5, 1).try_cast("int64") * 3).cast("string").lpad(2, "0") + "-01").try_cast("date")
-    own = {c: f[c] for c in ("uscc", "water_source_kind", "quarter", "metered_m3", "blank_months", "water_permits_held", "declared_m3", "company_name", "company_kind", "industry_code")}
+    own = {c: f[c] for c in ("uscc", "water_source_kind", "quarter", "metered_m3", "blank_months", "water_permits_held", "declared_m3")}
     return subject(f, "water", by, (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "水行政主管部门", f.party_id, declarations=ibis.coalesce(f.declarations, 0), **own)
 
 # %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #dde38763
@@ -72,12 +71,12 @@ def least_fine_water(f, law):
     "The lowest fine for taking water without permit."
     return law.on("wfee_illegal_fine_min", f.subject_day)
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #4bcd3c03
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #2ba8817b
 def intensity(t, uses):
     "Per organisation and month: water per output and industry."
     u = uses.group_by("uscc", "month").agg(region_code=_.region_code.min(), water_m3=(ibis.coalesce(_.metered_m3, 0) + ibis.coalesce(_.public_supply_m3, 0)).sum(), any_m3=(_.metered_m3.notnull() | _.public_supply_m3.notnull()).any(),
                                             output_qty=_.output_qty.max(), output_unit=_.output_unit.max())
-    c = one_each(t.everywhere.companies.filter(_.industry_code.notnull()), ["uscc"], "status_date").select("uscc", "company_name", industry=_.industry_code.substr(0, 4))
+    c = t.everywhere.companies.group_by("uscc").agg(industry=_.industry_code.max().substr(0, 4))
     return attach(u, c, "uscc").mutate(water_per_unit=ibis.cases((_.any_m3 & (_.output_qty > 0), _.water_m3 / _.output_qty), else_=None))
 
 def intensity_frame(t):
@@ -88,7 +87,7 @@ def intensity_frame(t):
     middle = every.group_by(by).agg(peer_median=_.water_per_unit.median(), peers=_.count())
     spread = every.inner_join(middle, by, rname="{name}_right").mutate(off=(_.water_per_unit - _.peer_median).abs()).group_by(by).agg(peer_spread=_.off.median())
     f = attach(attach(mine, middle, *by), spread, *by)
-    own = {c: f[c] for c in ("uscc", "month", "company_name", "water_per_unit", "output_unit", "peer_median", "peer_spread", "peers")}
+    own = {c: f[c] for c in ("uscc", "month", "water_per_unit", "output_unit", "peer_median", "peer_spread", "peers")}
     return subject(f, "water_intensity", ("uscc", "month"), first_of(f.month), "水行政主管部门", organisation(f.uscc), **own)
 
 def water_too_little(f, law, choice):

@@ -8,11 +8,11 @@ __all__ = ['NUMBER', 'NEAR', 'WORDS', 'NAME', 'MEN_ONLY', 'FORBIDDEN', 'GENUINE'
            'disclosure_severity', 'job_advert_frame', 'asks_for_men', 'discriminates', 'told_by', 'forbidden_work',
            'genuine_requirement', 'advert_acted']
 
-# %% ../../../notebooks/specials/chapters/public_interest_words.ipynb #a3794e4d
+# %% ../../../notebooks/specials/chapters/public_interest_words.ipynb #204161b3
 import re
 from ibis import _
 from ...model.lists import to_lists
-from .public_interest_common import INT, acted, attach, column, each, flag, one_each, organisation, screening, subject, yuan
+from .public_interest_common import INT, acted, column, each, flag, one_each, organisation, screening, subject, yuan
 from ...text import Text
 import ibis
 
@@ -46,7 +46,7 @@ def disclosure_severity(f, law, choice):
     many = choice.disclosure_many_numbers
     return column((4 if x and numbers_near_names(x) >= many else 3 for x in to_lists(f.text_sample)), f.index, INT)
 
-# %% ../../../notebooks/specials/chapters/public_interest_words.ipynb #5029bfa6
+# %% ../../../notebooks/specials/chapters/public_interest_words.ipynb #17143bb0
 MEN_ONLY = re.compile(r"(?:仅|只)?限男(?:性|生|士)?|(?:仅|只)招(?:收|聘)?男|男(?:性|生|士)优先|性别(?:要求)?[:：]?\s*男(?!女)|已婚已育(?:女性)?优先|(?:须|必须|要求)?已婚已育|未婚未育(?:者)?(?:勿扰|不予|慎投)|(?:两年|三年|\d年)内不(?:得|准|可)(?:结婚|怀孕|生育)")
 FORBIDDEN = re.compile(r"矿山井下|井下作业|采掘|第四级体力劳动|负重\s*(?:2[0-9]|[3-9]\d)\s*公斤|森林伐木|架线|脚手架")
 GENUINE = re.compile(r"男(?:性)?(?:看守|管教|更衣|浴室|宿舍管理|病区护工)|女(?:性)?(?:看守|管教|更衣|浴室|宿舍管理|病区护工)")
@@ -55,8 +55,8 @@ QUOTED = re.compile(r"不得|禁止|不限男女|男女不限|严禁")
 def job_advert_frame(t):
     "One row per advert. 招聘信息"
     a = one_each(t.job_adverts, ["advert_id"], "publish_date")
-    a = attach(a, one_each(t.everywhere.companies, ["uscc"], "status_date").select("uscc", "company_name", "company_kind"), ("employer_uscc", "uscc")).mutate(party_id=organisation(_.employer_uscc))
-    own = {c: a[c] for c in ("advert_id", "employer_uscc", "post_name", "publish_date", "advert_text", "company_name", "company_kind")}
+    a = a.mutate(party_id=organisation(_.employer_uscc))
+    own = {c: a[c] for c in ("advert_id", "employer_uscc", "post_name", "publish_date", "advert_text")}
     return subject(a, "job_advert", ("advert_id",), a.publish_date, "人力资源和社会保障部门", a.party_id, **own)
 
 def asks_for_men(text) -> bool:
