@@ -15,7 +15,7 @@ from .demo_cases import DAY
 from .demo_world import Dice, someone
 from ..law.values import Law
 
-# %% ../../notebooks/data/demo_public.ipynb #5c110966
+# %% ../../notebooks/data/demo_public.ipynb #5833a58c
 SPECIAL, KEY = "public_interest", ("subject_id",)
 SERIES, TURNED, LAWFUL = 91, 6, 40      # a seed of its own; stories of a turn, and lawful stories of a kind, at scale 1
 
@@ -55,6 +55,7 @@ class Story:
                  address=f"{self.place.full}工业园{n}号", addr_key=f"K{n}", reg_status="active", status_date=dt.date(2020, 1, 1)), **row})
         return code
 
+# %% ../../notebooks/data/demo_public.ipynb #0ac72c6a
 SIGNS = "华盛兴隆瑞丰宏远恒泰鑫源明达安顺长江淮河"
 
 def punish(s, party, agency, day, **row):
@@ -186,10 +187,14 @@ def ship(s, who, day, tonnes, receiver, light):
     s.add("hazardous_waste_manifests", manifest_no=s.no("联"), out_date=day, in_date=day + DAY, producer_uscc=who, receiver_uscc=to, carrier_uscc=to, out_t=tonnes, in_t=round(tonnes * (1 - light), 3), plate_no=f"皖{s.dice.pick('ABCDEF')}{s.dice.between(10000, 99999)}")
     s.name = name
 
-# %% ../../notebooks/data/demo_public.ipynb #0c1ddc94
-def with_waste(s): plant(s, waste=True)
+# %% ../../notebooks/data/demo_public.ipynb #a96d3a8f
+def with_waste(s):
+    "A plant with hazardous waste."
+    plant(s, waste=True)
 
-def gas_plant(s): plant(s, gas=True)
+def gas_plant(s):
+    "A plant with waste gas."
+    plant(s, gas=True)
 
 LIVES = {plant: 1.0, with_waste: .5, gas_plant: .25}
 V, L, U = "violation", "lookalike", "undecidable"

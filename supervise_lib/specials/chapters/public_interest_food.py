@@ -22,7 +22,7 @@ from .public_interest_common import DATE, acted, any_known, attach, column, deri
 from .public_interest_plane import far_m
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #6883f74b
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #00020712
 MARKET = "市场监督管理部门"
 FOOD_CHARGES = tuple(c for c in (charge_code("生产、销售不符合安全标准的食品"), charge_code("生产、销售有毒、有害食品")) if c)
 CONVICTED = {"case": "text", "charge": "text", "penalty": "text", "effective": "date", "ban_from": "date", "ban_to": "date", "ban": "text"}
@@ -53,6 +53,7 @@ def revocations(t, people):
     every = ibis.union(own, led.select("person_id_no", "decision_date", "violation_name")).mutate(until=ibis.null("date"))
     return listed(every, ("person_id_no",), "revoked_for", {"day": "decision_date", "what": "violation_name", "until": "until"}, ("decision_date", "violation_name"))
 
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #44159416
 def food_post_frame(t):
     "One row per person, organisation and post in charge of food. 食品从业管理岗位"
     f = posts(t)
@@ -64,7 +65,7 @@ def food_post_frame(t):
     own = {c: f[c] for c in ("uscc", "person_id_no", "post", "valid_from", "valid_to", "food_licences", "convictions", "revoked_for")}
     return subject(f, "food_post", ("uscc", "person_id_no", "post"), f.valid_from, MARKET, f.party_id, **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #ee2e6705
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #299c0224
 GRAVE = ("fixed", "life", "death_reprieve", "death")
 
 def banned(start, end, convictions, revoked, lifelong, years) -> bool | None:
@@ -95,6 +96,7 @@ def banned_in_charge(f, law):
         return banned(start, end or law.as_of, cs, rs, known, ns)
     return flag(f, (one(*x) for x in zip(to_lists(f.person_id_no), to_lists(f.valid_from), to_lists(f.valid_to), convictions, revoked, life, years, strict=True)))
 
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #8c6a3f60
 def no_food_any_more(f, law):
     "The organisation holds no valid food licence, or is deregistered. 单位已无有效食品许可或者已注销。"
     def one(licences, ended):

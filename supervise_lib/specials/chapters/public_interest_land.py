@@ -120,7 +120,7 @@ def arable_severity(f, law):
     "S2, S3 from the criminal threshold of basic farmland."
     return basic_over(f, law, 2, 3)
 
-# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #ada6049e
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #837176ad
 def penalties_on(acts, found):
     "The penalties of land agencies that may be about the patch."
     return [a for a in acts or [] if a["kind"] == "penalty" and a["agency"] in LAND_AGENCIES and a["day"] and found and a["day"] >= found - dt.timedelta(LOOK_BACK)]
@@ -138,6 +138,7 @@ def unpunished_or_unexecuted(f, law, choice):
         return any(today > a["permitted"] + gap for a in undone)
     return flag(f, (one(*x) for x in each(f, "legality", "found_date", "party_id", "acts")))
 
+# %% ../../../notebooks/specials/chapters/public_interest_land.ipynb #349cad89
 def patch_closed(f, law):
     "The patch is closed: the land was given back or the matter settled. 图斑已整改销号。"
     return flag(f, (d is not None for d in to_lists(f.closed_date)))

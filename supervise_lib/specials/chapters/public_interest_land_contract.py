@@ -133,7 +133,7 @@ def unpaid_at_permit(f):
         return None if None in (paid, price, permit) else max(0.0, price - sum(y for day, y in paid if day <= permit))
     return yuan(f, (one(*x) for x in each(f, "price_yuan", "land_money", "first_permit")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #5629c74f
+# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #c7ac24d8
 def delay_of(checks) -> int: return max((k["delay"] or 0 for k in checks or []), default=0)
 
 def stopped(checks, area, r) -> bool | None:
@@ -161,6 +161,7 @@ def idle_stage(checks, start, area, money, r) -> int | None:
     fee_paid = any(m["kind"] == "idle_fee" and m["yuan"] for m in money or [])
     return 1 if last["day"] >= idle_from(start, delay_of(known), r.on("idle_years_fee"), r) and not fee_paid else 0
 
+# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #00d47821
 def stages(f, law) -> list:
     "The stage of each row."
     return [idle_stage(*x, r) for x, r in zip(each(f, "inspections", "agreed_start_date", "area_m2", "land_money"), readers(law, IDLE, f.agreed_start_date), strict=True)]

@@ -73,7 +73,7 @@ def interest_lapsed(f, law):
     "The time to recover the tax is over. 已超过税款追征期。"
     return flag(f, (None if d is None or law.as_of is None else law.as_of > d for d in to_lists(interest_until(f, law))))
 
-# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #5e3b5698
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #8d230fb3
 FEES = {"kind": "text", "project": "text", "yuan": "float", "day": "date"}
 
 def building_frame(t):
@@ -100,6 +100,7 @@ def grace_over(f, law, choice):
     n = choice.fee_grace_months
     return flag(f, (None if d is None or law.as_of is None else law.as_of >= next_month(d, n + 1) for d in to_lists(f.issue_date)))
 
+# %% ../../../notebooks/specials/chapters/public_interest_levies.ipynb #3815e5fd
 def fee_exempt(f, law):
     "A school, hospital, home or other builder with a statutory reduction. 学校、医院、养老等依法减免。"
     return flag(f, ((i or "").startswith(EXEMPT) or k in ("institution", "government") or (None if i is None else False) for i, k in each(f, "industry_code", "company_kind")))

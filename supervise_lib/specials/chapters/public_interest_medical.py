@@ -35,7 +35,7 @@ def medical_frame(t):
     own = {n: c[n] for n in ("settle_no", "person_id_no", "inst_code", "visit_kind", "admit_time", "discharge_time", "settle_time", "diag_code", "is_injury", "is_third_party_declared", "fund_yuan", "beds", "deaths", "custody", "payouts")}
     return subject(c, "medical", ("settle_no",), c.settle_time, BUREAU, person(c.person_id_no), claim_region=c.region_code, **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #dd9ea101
+# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #7c1139a8
 def after_death(kind, admitted, settled, deaths) -> bool | None:
     "Was the service given after the death? A doubtful record leaves it open."
     days = sorted(d["day"] for d in deaths or [] if d["day"])
@@ -59,6 +59,7 @@ def two_beds(own, inst, admitted, left, beds, hours) -> bool | None:
         told.append(None if left is None or b["to"] is None or b["inst"] is None or inst is None else overlap_hours(admitted, left, b["from"], b["to"]) >= hours)
     return any_known(*told)
 
+# %% ../../../notebooks/specials/chapters/public_interest_medical.ipynb #38157a06
 def away_from_bed(region, settled, beds) -> bool | None:
     "A visit in one city while lying in hospital in another?"
     if settled is None or region is None: return None
