@@ -14,7 +14,7 @@ from supervise_lib.model.special import Case, frame_columns, judge_case, special
 from supervise_lib.specials.chapters import public_interest_taxes as sums
 from supervise_lib.specials.chapters.public_interest_common import SCENARIOS, reply_due
 from supervise_lib.specials.chapters.public_interest_plane import area_m2, shared_m2
-from supervise_lib.specials.public_interest import opportunities, scenario_counts
+from supervise_lib.specials.public_interest import opportunities, organs_asked, scenario_counts
 from supervise_lib.text import Text
 from supervise_lib.work.run import Run
 
@@ -52,6 +52,8 @@ def test_every_lead_names_the_organ_and_what_the_sum_is(run):
     assert len(hit) > 60 and hit.regulator.notna().all()
     money = [r.id for r in whole.special.rules if r.margin and "元" in r.margin_unit.zh]
     assert len(money) >= 17 and hit[hit.rule.isin(money)].margin.notna().all()
+    told = organs_asked(whole)
+    assert len(told) == len(hit) and told["监管责任单位"].notna().all() and told.loc[told["规则"] == "PIL_R21", "单位与计算方法"].str.contains("日费率").all()
 
 def test_scenarios_not_chosen_are_not_applicable(run):
     whole, _, lake = run
@@ -105,7 +107,7 @@ def test_without_the_register_of_deaths_nobody_is_said_to_live(tmp_path):
 def test_shared_area_is_symmetric_and_never_more_than_either():
     a, b = "POLYGON((117 31, 117.003 31, 117.003 31.002, 117 31.002, 117 31), (117.001 31.0005, 117.002 31.0005, 117.002 31.0015, 117.001 31.0015, 117.001 31.0005))", "POLYGON((117.0005 30.999, 117.0025 31.001, 117.0005 31.003, 117.0005 30.999))"
     both = shared_m2(a, b)
-    assert both == pytest.approx(shared_m2(b, a), rel=1e-6) and 0 < both < min(area_m2(a), area_m2(b))
+    assert both == pytest.approx(shared_m2(b, a), rel=1e-9) and 0 < both < min(area_m2(a), area_m2(b))
     assert area_m2(a) == pytest.approx(111320**2 * .8572 * (.003 * .002 - .001 * .001), rel=1e-3)     # the hole is not counted
 
 

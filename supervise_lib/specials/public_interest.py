@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CHAPTERS', 'FRAMES', 'TABLES', 'RULES', 'DERIVED', 'NOTHING', 'PLANT', 'STATISTICS', 'NOT_CHECKED', 'NOT_BUILT',
-           'special', 'public_interest_frame', 'Opportunities', 'opportunities', 'quarter_named', 'share',
-           'scenario_counts', 'reply_clock']
+           'special', 'public_interest_frame', 'Opportunities', 'opportunities', 'quarter_named', 'share', 'worded',
+           'scenario_counts', 'organs_asked', 'reply_clock']
 
 # %% ../../notebooks/specials/public_interest.ipynb #94d084e4
 from dataclasses import dataclass
@@ -85,17 +85,31 @@ NOT_CHECKED = (
 NOT_BUILT = {"PIL_R08": Text("the dust coefficients of the province are not verified; their arithmetic is there, the rule waits for them", "本省施工扬尘系数未核实；算法已备，待录入系数"),
              "PIL_R11": Text("the local multiples for water over the plan are not known; their arithmetic is there, the rule waits for them", "超计划取水加征倍数由地方规定、尚未录入；算法已备")}
 
-# %% ../../notebooks/specials/public_interest.ipynb #631a6977
+# %% ../../notebooks/specials/public_interest.ipynb #9854cb14
 special = Special(
     name="public_interest", title=Text("Public-interest litigation", "公益诉讼"), line="public_interest", prefix="PIL_", unit=Text("thing judged (of a scenario)", "研判对象（按场景）"), key=KEY, day="subject_day",
     tables=TABLES, frame=public_interest_frame, rules=RULES, statistics=STATISTICS, not_checked=NOT_CHECKED, derived=DERIVED, not_built=NOT_BUILT,
     question=Text("Did the organ with the duty know of this, and did it act?", "负有监管职责的机关是否知情、是否依法履职？"))
+
+# %% ../../notebooks/specials/public_interest.ipynb #9496681e
+def worded(rows, **names) -> pd.DataFrame:
+    "A table with its headings in the language in force."
+    return pd.DataFrame(rows, columns=[str(Text(*n)) for n in names.values()])
 
 def scenario_counts(frame: pd.DataFrame, chosen) -> pd.DataFrame:
     "Rows of each scenario, and whether the run has chosen it. 各场景行数"
     n = frame["scenario"].astype(object).value_counts()
     return pd.DataFrame([{"scenario": k, "name": str(v), "rows": int(n.get(k, 0)), "chosen": k in chosen} for k, v in SCENARIOS.items()])
 
-def reply_clock(law) -> tuple:
+def organs_asked(run) -> pd.DataFrame:
+    "Each hit with the organ it asks, the sum or measure involved and how it was reckoned. 命中、监管责任单位与涉及金额"
+    rules = {r.id: r for r in run.special.rules}
+    hits = run.verdicts[(run.verdicts["outcome"] == "hit").to_numpy(bool)].merge(run.frame[["subject_id", "regulator", "region_code"]], on="subject_id", how="left").sort_values(["severity", "rule"], ascending=[False, True])
+    how = lambda r: str(rules[r].margin_unit) if rules[r].margin_unit else ""
+    rows = [(h.regulator, h.rule, str(rules[h.rule].title), f"S{h.severity}", h.region_code, h.subject_id, None if pd.isna(h.margin) else round(h.margin, 2), how(h.rule)) for h in hits.itertuples()]
+    return worded(rows, regulator=("responsible organ", "监管责任单位"), rule=("rule", "规则"), title=("question", "疑问"), grade=("grade", "等级"), region=("region", "地区"), subject=("thing judged", "研判对象"), margin=("measure", "涉及金额或数量"), how=("how it was reckoned", "单位与计算方法"))
+
+def reply_clock(law) -> pd.DataFrame:
     "Last days to reply, in ordinary and urgent cases, to a proposal served on the day of the run. 若于数据截止日送达，回复期限"
-    return reply_due(law.as_of, law), reply_due(law.as_of, law, urgent=True)
+    rows = [(str(Text("ordinary (two months)", "一般（两个月）")), law.as_of, reply_due(law.as_of, law)), (str(Text("urgent (fifteen days)", "紧急（十五日）")), law.as_of, reply_due(law.as_of, law, urgent=True))]
+    return worded(rows, kind=("case", "情形"), served=("served", "送达日"), due=("answer by", "回复期限届满日"))
