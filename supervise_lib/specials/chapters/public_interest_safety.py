@@ -72,7 +72,7 @@ def most_fine_special(f, law):
     "The highest fine where it is corrected."
     return law.on("specialop_fine_max", f.work_date)
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #ac027f3e
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #f3e91067
 VEHICLES, PAPERS, TRIPS = {"from": "date", "to": "date", "cert": "text", "goods": "text"}, {"no": "text", "kind": "text", "to": "date", "state": "text"}, {"no": "text", "plate": "text", "load": "time"}
 
 def trip_frame(t):
@@ -82,12 +82,14 @@ def trip_frame(t):
     s = listed(t.everywhere.hazmat_staff.filter(_.person_id_no.notnull()), ("person_id_no",), "papers", {"no": "cert_no", "kind": "hazmat_cert_kind", "to": "valid_to", "state": "cert_status"}, ("valid_to", "cert_no"))
     x = t.everywhere.hazmat_waybills.filter(_.escort_id_no.notnull()).semi_join(w, "escort_id_no")
     x = listed(x, ("escort_id_no",), "trips", {"no": "waybill_no", "plate": "plate_no", "load": "load_time"}, ("load_time", "waybill_no"))
-    f = attach(attach(w, v, "plate_no"), x, "escort_id_no")
+    owner = t.everywhere.hazmat_vehicles.group_by("plate_no").agg(owner_uscc=_.owner_uscc.max())
+    stray = t.everywhere.hazmat_staff.filter(_.person_id_no.isnull() | ~_.person_id_no.startswith("P")).group_by("employer_uscc").agg(stray_papers=_.count())
+    f = attach(attach(attach(attach(w, v, "plate_no"), x, "escort_id_no"), owner, "plate_no"), stray, ("owner_uscc", "employer_uscc"))
     f = attach(attach(f, s.select(driver_id_no="person_id_no", driver_papers="papers"), "driver_id_no"), s.select(escort_id_no="person_id_no", escort_papers="papers"), "escort_id_no").mutate(party_id=organisation(_.shipper_uscc))
     own = {c: f[c] for c in ("waybill_no", "load_time", "plate_no", "driver_id_no", "escort_id_no", "un_no", "qty_t", "vehicles", "driver_papers", "escort_papers", "trips")}
-    return subject(f, "hazmat_trip", ("waybill_no",), f.load_time, "交通运输主管部门", f.party_id, **own)
+    return subject(f, "hazmat_trip", ("waybill_no",), f.load_time, "交通运输主管部门", f.party_id, stray_papers=ibis.coalesce(f.stray_papers, 0), **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #61fc1aed
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #629fa7bf
 CLASSES = {"2": "1005 1011 1017 1049 1066 1072 1075 1077 1965 1971 1972 1978 2187", "3": "1090 1114 1170 1202 1203 1223 1230 1268 1294 1307 1863 1993", "4": "1350 1361 1402 2304",
            "5": "1942 2014 2067 3149", "6": "1593 1710 2312 2810", "8": "1052 1760 1789 1791 1805 1823 1824 1830 2031 2790 2672"}
 CLASS_OF_UN = {n: c for c, ns in CLASSES.items() for n in ns.split()}
@@ -103,10 +105,10 @@ def vehicle_allowed(plate, un, day, vehicles) -> bool | None:
     told = [None if not v["goods"] or need is None else need in re.findall(r"\d", re.sub(r"\.\d", "", v["goods"])) for v in mine if v["cert"]]
     return (None if any(not v["cert"] for v in mine) else False) if not told else any_known(*told)
 
-def allowed(who, kind, day, papers) -> bool | None:
-    "Did driver or escort hold papers on the day?"
+def allowed(who, kind, day, papers, stray) -> bool | None:
+    "Did driver or escort hold papers on the day? Papers of the carrier's staff without a valid number may be his."
     if not who or not who.startswith("P") or day is None: return None
-    if papers is None: return None if who is None else False
+    if papers is None: return False if stray == 0 else None
     mine = [p for p in papers if p["kind"] in (None, kind)]
     told = [None if p["to"] is None or p["kind"] is None or p["state"] is None else p["to"] >= day and p["state"] not in ("revoked", "cancelled") for p in mine]
     return any_known(*told)
@@ -117,17 +119,17 @@ def two_places(own, plate, load, trips, hours) -> bool | None:
     near = [t for t in trips or [] if t["no"] != own and t["load"] and abs((t["load"] - load).total_seconds()) < hours * 3600]
     return any_known(*(None if t["plate"] is None else t["plate"] != plate for t in near))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #45a0a294
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #17926ac7
 def transport_unqualified(f, law, choice):
     "Vehicle, driver or escort without papers for the goods, or one escort on two vehicles. 车辆、驾驶员、押运员无相应危货资质，或者一人同时押运两车。"
     hours = choice.escort_overlap_hours
-    def one(no, load, plate, driver, escort, un, vehicles, dp, ep, trips):
+    def one(no, load, plate, driver, escort, un, vehicles, dp, ep, trips, stray):
         if load is None: return None
         day = load.date()
-        told = (vehicle_allowed(plate, un, day, vehicles), allowed(driver, "driver", day, dp), allowed(escort, "escort", day, ep))
+        told = (vehicle_allowed(plate, un, day, vehicles), allowed(driver, "driver", day, dp, stray), allowed(escort, "escort", day, ep, stray))
         bad = tuple(None if x is None else not x for x in told)
         return any_known(*bad, two_places(no, plate, load, trips, hours))
-    return flag(f, (one(*x) for x in each(f, "waybill_no", "load_time", "plate_no", "driver_id_no", "escort_id_no", "un_no", "vehicles", "driver_papers", "escort_papers", "trips")))
+    return flag(f, (one(*x) for x in each(f, "waybill_no", "load_time", "plate_no", "driver_id_no", "escort_id_no", "un_no", "vehicles", "driver_papers", "escort_papers", "trips", "stray_papers")))
 
 def small_quantity(f, law, choice):
     "A quantity that may be exempt (limited or excepted quantity). 可能属例外数量、有限数量豁免。"
@@ -198,7 +200,7 @@ def days_overdue(f, law):
     "Days since the inspection fell due."
     return yuan(f, ((law.as_of - d).days if d and law.as_of else None for d in to_lists(f.next_inspect_date)))
 
-# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #e7c6d5fd
+# %% ../../../notebooks/specials/chapters/public_interest_safety.ipynb #bf4a2cfb
 RULES = (
     screening(uncertified, "PIL_R27", "special_work", Text("Special-operation worker without valid certificate", "特种作业无证、假证"), 3, ("person_id_no", "work_date", "operation_class"), exclusions=(other_system, safety_acted), choices=("cert_sync_days",),
               reads=(*YEARS, "specialop_fine_max"), margin=most_fine_special, margin_unit=Text("yuan: highest fine where corrected", "元（责令改正时罚款上限）"), complete=("special_operation_certificates",), shows=("company_name", "shown_cert_no", "certificates", "acts")),
@@ -211,6 +213,7 @@ RULES = (
 DERIVED = {"certificates": derive("special-operation certificates", "特种作业操作证", CERTS, "special_operation_certificates.cert_no", "special_operation_certificates.valid_to", "special_operation_certificates.review_due_date"),
            "vehicles": derive("papers of the vehicle", "车辆资质", VEHICLES, "hazmat_vehicles.op_cert_no", "hazmat_vehicles.valid_to"), "driver_papers": derive("papers of the driver", "驾驶员资格", PAPERS, "hazmat_staff.cert_no", "hazmat_staff.valid_to"),
            "escort_papers": derive("papers of the escort", "押运员资格", PAPERS, "hazmat_staff.cert_no", "hazmat_staff.valid_to"), "trips": derive("waybills of the escort", "押运员运单", TRIPS, "hazmat_waybills.plate_no", "hazmat_waybills.load_time"),
+           "stray_papers": derive("papers of the carrier without a valid number", "承运单位无有效证件号的资格记录", "int", "hazmat_staff.person_id_no", "hazmat_vehicles.owner_uscc"),
            "driving": derive("driving licence", "驾驶证状态", DRIVING, "driver_licences.driver_licence_status", "driver_licences.status_date")}
 TABLES = ("special_operation_workers", "special_operation_certificates", "hazmat_waybills", "hazmat_vehicles", "hazmat_staff", "driver_licences", "special_equipment", "companies", "administrative_penalties", "administrative_orders")
 FRAMES = {"special_work": special_work_frame, "hazmat_trip": trip_frame, "transport_cert": transport_cert_frame, "device": device_frame}
