@@ -263,6 +263,14 @@ def test_a_run_that_takes_too_long_is_ended_with_all_it_started(toy):
     assert gone([sleeper, *(pid for _, pid in toy.log("start"))]) and not leftovers(toy.outputs)
 
 
+def test_where_nothing_can_be_forked_a_late_run_is_ended_too(toy):
+    toy.behave(f"if region == '{toy.regions[0]}': time.sleep(600)")
+    found = {d.job.region: d for d in run_jobs(toy.jobs[:2], workers=2, whole=20, warm=False)}
+    late = found[toy.regions[0]]
+    assert late.status == "failed" and "longer than 20 s" in late.error and found[toy.regions[1]].status == "done", found
+    assert gone([pid for _, pid in toy.log("start")]) and len(toy.log("start")) == 2 and not leftovers(toy.outputs)
+
+
 def test_the_index_shows_a_failure_only_while_it_is_the_latest(finished):
     runs, _ = read_outputs(finished.outputs)
     failure = lambda day: {"job": {"special": SPECIAL, "region": WUHU, "as_of": day}, "cell": None, "error": "x", "_path": "failed/x", "_notebook": False}

@@ -1,5 +1,6 @@
 """The logic of verdicts and leads: what may be said of a row when something of it is not known, and what a lead carries."""
 import json
+from dataclasses import replace
 from datetime import date
 from itertools import product
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from supervise_lib.law.values import Law
+from supervise_lib.law.values import PLAIN, Law, unit_words
 from supervise_lib.model.leads import explain, law_entries, lead_no, make_leads, parse_lead_no
 from supervise_lib.model.lists import any_of, asked_last, exploded, has
 from supervise_lib.model.rules import Rule, call, judge, reason_text, suspend
@@ -125,6 +126,7 @@ MAIN, OTHER = Rule(too_long, id="TOY_R01", **RULE), Rule(too_long, id="TOY_R02",
 ORDERS = Rule(too_long, id="TOY_R03", **{**RULE, "severity": 1, "exclusions": (), "applies": None}, only_with_others=True)
 TOY = Special(name="toy", title=Text("Toy", "玩具"), line="criminal", unit=Text("defendant", "被告人"), key=("case_no", "person_id_no"), day="announce_date", tables=("criminal_judgments",),
               frame=lambda t: t.criminal_judgments, rules=(MAIN, OTHER, ORDERS), not_checked=(Text("much", "许多"),))
+TOY.__dict__["_params"] = ({}, (), (), (), {})     # it has no params file
 KINDS = {"case_no": pa.string(), "person_id_no": pa.string(), "region_code": pa.string(), "announce_date": pa.date32(), "verdict": pa.string(), "term_months": pa.int64(), "is_plea_accepted": pa.bool_(), "effective_date": pa.date32()}
 SOUND = {"region_code": "340123", "announce_date": date(2023, 5, 8), "verdict": "guilty", "term_months": 37, "is_plea_accepted": False, "effective_date": date(2023, 5, 18)}
 AS_OF = date(2023, 5, 18)
@@ -218,6 +220,26 @@ def test_after_the_deadline_another_instrument_follows():
     assert said(date(2023, 5, 17)) == {"protest_request", "correction_opinion"}
     assert said(None) == {"protest", "protest_request", "correction_opinion"}
 
+def by_document(f):
+    "The instrument by the kind of verdict. 按判决结果确定监督方式。"
+    return f.verdict.map({"guilty": "protest", "exempt": "correction_opinion"}, na_action="ignore").astype(pd.ArrowDtype(pa.string()))
+
+@pytest.mark.parametrize("verdict, found", [("guilty", "protest"), (None, "")])
+def test_an_instrument_may_depend_on_the_row(verdict, found):
+    s = replace(TOY, rules=(replace(MAIN, instrument=by_document, late_instrument=None, needs=("term_months",), applies=None, exclusions=()),))
+    s.__dict__["_params"] = TOY._params
+    f = frame({"verdict": verdict}, {"term_months": 1})
+    leads = make_leads(s, f, judge_all(s, f, Law(), None), Law(), "340123", AS_OF)
+    assert leads["instruments"].tolist() == [found]
+
+def test_an_instrument_that_does_not_exist_is_refused():
+    def strange(f):
+        "Anything. 任意。"
+        return ["lawsuit"] * len(f)
+    s = replace(TOY, rules=(replace(MAIN, instrument=strange, applies=None, exclusions=()),))
+    f = frame({})
+    with pytest.raises(ValueError, match="strange proposes lawsuit"): make_leads(s, f, judge_all(s, f, Law(), None), Law(), "340123", AS_OF)
+
 def test_a_rule_that_only_orders_makes_no_lead():
     got = leads_of({"verdict": "exempt"})
     assert len(got) == 0
@@ -247,3 +269,10 @@ def test_law_entries_are_read_from_the_verdict():
     law = Law()
     assert [e["name"] for e in law_entries("prob_min_det@1997-10-01;prob_max_det@1997-10-01", law)] == ["prob_min_det", "prob_max_det"]
     assert law_entries("", law) == [] and law_entries(None, law) == []
+
+
+def test_every_unit_of_the_law_has_words():
+    law = Law()
+    units = {law.value(n).unit for n in law.names} - set(PLAIN)
+    assert len(units) > 20 and unit_words("mg_per_100ml")["zh"] == "毫克/百毫升"
+    assert [u for u in sorted(units) if unit_words(u)["zh"].isascii()] == []

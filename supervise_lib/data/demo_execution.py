@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'RULES', 'L', 'ON', 'OVER', 'LONG', 'TURNS', 'EACH', 'LAWFUL', 'stamp', 'Sentenced', 'sentences_of',
-           'received', 'background', 'probation', 'Life', 'tell']
+           'received', 'background', 'probation', 'Registers', 'Life', 'tell']
 
 # %% ../../notebooks/data/demo_execution.ipynb #2b36dcc7
 import datetime as dt
@@ -15,13 +15,15 @@ from .demo_dirt import _id, _prison, true_dates
 from .demo_life import effective
 from .demo_world import Dice, Person, figures, someone
 
-# %% ../../notebooks/data/demo_execution.ipynb #e167d1c4
+# %% ../../notebooks/data/demo_execution.ipynb #bf4b30fb
 SPECIAL, KEY = "penalty_execution", ("subject_id",)
 RULES = [f"EXEC_R{i:02d}" for i in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 20, 21, 23, 46)]
 
-def stamp(day, hour=10): return f"{day} {hour:02d}:00"
+def stamp(day, hour=10):
+    "A time of that day as agencies write it."
+    return f"{day} {hour:02d}:00"
 
-# %% ../../notebooks/data/demo_execution.ipynb #c3f52913
+# %% ../../notebooks/data/demo_execution.ipynb #9ef46c8b
 @dataclass(frozen=True)
 class Sentenced:
     "A convicted defendant with the dates of the sentence. 被判刑人"
@@ -40,6 +42,7 @@ class Sentenced:
     @property
     def subject(self): return f"S:{self.case_no}|{self.person.id_no}"
 
+# %% ../../notebooks/data/demo_execution.ipynb #290be860
 def sentences_of(world) -> list:
     "All sentences of the province's own cases, in the order of the cases. 全省判决"
     found = []
@@ -53,6 +56,7 @@ def sentences_of(world) -> list:
                                    f"JZ{case.number:08d}{d.seq}" if d.total.probation is not None else None))
     return found
 
+# %% ../../notebooks/data/demo_execution.ipynb #8aa6abb5
 def received(s) -> dt.date:
     "The day the documents of execution were received: the earlier ones of whoever goes to prison, the later ones of whoever need not."
     return max(s.effective + DAY * 5, s.admit - DAY * 25) if s.admit else s.effective + DAY * 5
@@ -75,32 +79,9 @@ def probation(number, since, months, as_of) -> dict:
     over = {"correction_actual_end": last, "correction_end_kind": "expire"} if last <= as_of else {}
     return {"correction_no": number, "correction_kind": "suspended", "correction_start_date": since, "correction_end_date": last, "docs_receive_date": since + DAY * 5, "correction_report_date": since + DAY * 6, "register_date": since + DAY * 6, **over}
 
-# %% ../../notebooks/data/demo_execution.ipynb #62c08905
-class Life:
-    "One convict with a judgment of its own and the rows about it. 一名罪犯"
-    def __init__(self, world, dice, number, months=14, probation=None, since=(2022, 8, 20), kind="fixed", crimes=1, mind=None, elsewhere=False):
-        self.place, self.as_of, self.number, self.dice = dice.pick(world.places), world.as_of, number, dice
-        self.held = h = dt.date(*since) + DAY * dice.between(0, 40)
-        if h.day > 27: self.held = h = h + DAY * 5
-        self.who = someone(world, dice, self.place, mind or (dt.date(1968, 1, 1), dt.date(1999, 12, 31)))
-        self.act, self.announced = h - DAY * 4, h + DAY * 100
-        self.effective = self.announced + DAY * 12
-        self.case, self.no = f"（{self.announced.year}）{self.place.court_code}刑初8{number:05d}号", f"{number:06d}"
-        self.end = term_end(h, months)
-        years, rest = divmod(months, 12)
-        self.judgment = {"verdict": "guilty", "principal_penalty": kind, "term_years": years, "term_months": rest, "term_days": 0, "is_suspended": probation is not None, "probation_years": probation // 12 if probation else None, "probation_months": probation % 12 if probation else None,
-                         "announce_date": self.announced, "effective_date": self.effective, "defendant_service_date": self.announced, "fine_yuan": 2000 * crimes, "fine_paid_yuan": 2000 * crimes, "confiscation_kind": "none", "defendant_seq": 1,
-                         "term_start_printed": None if probation else h, "term_end_printed": None if probation else self.end}
-        spec = figures("charges")["theft"]
-        self.charges = [{"charge_seq": i + 1, "charge_code": spec["code"], "charge_name": spec["name"], "principal_penalty": kind, "term_years": years, "term_months": rest, "term_days": 0, "fine_yuan": 2000, "offence_start_date": self.act, "offence_end_date": self.act} for i in range(crimes)]
-        self.sent, self.lists, self.label = self.announced + DAY * 36, {}, None
-        self.delivery = {"exec_notice_no": f"执{self.no}", "exec_notice_date": self.effective + DAY * 4, "receive_organ": "correction" if probation else "detention_centre", "receive_date": self.effective + DAY * 6, "deliver_to_prison_date": None if probation else self.sent}
-        self.stay = {"in_time": stamp(h), "in_basis": "detain", "custody_stage": "first", "out_time": stamp(self.announced if probation else self.sent), "out_reason": "suspended" if probation else "to_prison"}
-        over = self.end <= self.as_of
-        self.prison = None if probation else {"prisoner_no": f"3480{self.no}", "admit_date": self.sent, "term_start_registered": h, "term_end_registered": self.end, "facility_name": f"安徽省{self.place.city[:-1]}监狱", "prison_release_date": self.end if over else None, "release_kind": "term_end" if over else None}
-        self.file = _probation(f"JZ8{self.no}", self.effective, probation, self.as_of) if probation else None
-        self.measures = [{"measure_kind": "detain", "decide_organ": "police", "start_time": stamp(h), "end_time": stamp(h + DAY * 14), "measure_end_kind": "arrest"}, {"measure_kind": "arrest", "decide_organ": "procuratorate", "start_time": stamp(h + DAY * 14), "end_time": stamp(self.announced), "measure_end_kind": "judgment"}]
-
+# %% ../../notebooks/data/demo_execution.ipynb #c2402865
+class Registers:
+    "What the registers are told of a convict in the course of the life."
     def add(self, table, **row): self.lists.setdefault(table, []).append(row)
 
     def serve_here(self, since, until=None, reason=None):
@@ -125,9 +106,36 @@ class Life:
         self.add("criminal_judgments", case_no=case, verdict="guilty", principal_penalty="fixed", term_years=0, term_months=8, term_days=0, is_suspended=False, announce_date=day, effective_date=day + DAY * 12, defendant_seq=1)
         self.add("judgment_charges", case_no=case, charge_seq=1, charge_code="盗窃", charge_name="盗窃罪", principal_penalty="fixed", term_years=0, term_months=8, offence_start_date=act, offence_end_date=act)
 
+# %% ../../notebooks/data/demo_execution.ipynb #b7e07967
+class Life(Registers):
+    "One convict with a judgment of its own and the rows about it. 一名罪犯"
+    def __init__(self, world, dice, number, months=14, probation=None, since=(2022, 8, 20), kind="fixed", crimes=1, mind=None, elsewhere=False):
+        self.place, self.as_of, self.number, self.dice = dice.pick(world.places), world.as_of, number, dice
+        self.held = h = dt.date(*since) + DAY * dice.between(0, 40)
+        if h.day > 27: self.held = h = h + DAY * 5
+        self.who = someone(world, dice, self.place, mind or (dt.date(1968, 1, 1), dt.date(1999, 12, 31)))
+        self.act, self.announced = h - DAY * 4, h + DAY * 100
+        self.effective = self.announced + DAY * 12
+        self.case, self.no = f"（{self.announced.year}）{self.place.court_code}刑初8{number:05d}号", f"{number:06d}"
+        self.end = term_end(h, months)
+        years, rest = divmod(months, 12)
+        self.judgment = {"verdict": "guilty", "principal_penalty": kind, "term_years": years, "term_months": rest, "term_days": 0, "is_suspended": probation is not None, "probation_years": probation // 12 if probation else None, "probation_months": probation % 12 if probation else None,
+                         "announce_date": self.announced, "effective_date": self.effective, "defendant_service_date": self.announced, "fine_yuan": 2000 * crimes, "fine_paid_yuan": 2000 * crimes, "confiscation_kind": "none", "defendant_seq": 1,
+                         "term_start_printed": None if probation else h, "term_end_printed": None if probation else self.end}
+        spec = figures("charges")["theft"]
+        self.charges = [{"charge_seq": i + 1, "charge_code": spec["code"], "charge_name": spec["name"], "principal_penalty": kind, "term_years": years, "term_months": rest, "term_days": 0, "fine_yuan": 2000, "offence_start_date": self.act, "offence_end_date": self.act} for i in range(crimes)]
+        self.sent, self.lists, self.label = self.announced + DAY * 36, {}, None
+        self.delivery = {"exec_notice_no": f"执{self.no}", "exec_notice_date": self.effective + DAY * 4, "receive_organ": "correction" if probation else "detention_centre", "receive_date": self.effective + DAY * 6, "deliver_to_prison_date": None if probation else self.sent}
+        self.stay = {"in_time": stamp(h), "in_basis": "detain", "custody_stage": "first", "out_time": stamp(self.announced if probation else self.sent), "out_reason": "suspended" if probation else "to_prison"}
+        over = self.end <= self.as_of
+        self.prison = None if probation else {"prisoner_no": f"3480{self.no}", "admit_date": self.sent, "term_start_registered": h, "term_end_registered": self.end, "facility_name": f"安徽省{self.place.city[:-1]}监狱", "prison_release_date": self.end if over else None, "release_kind": "term_end" if over else None}
+        self.file = _probation(f"JZ8{self.no}", self.effective, probation, self.as_of) if probation else None
+        self.measures = [{"measure_kind": "detain", "decide_organ": "police", "start_time": stamp(h), "end_time": stamp(h + DAY * 14), "measure_end_kind": "arrest"}, {"measure_kind": "arrest", "decide_organ": "procuratorate", "start_time": stamp(h + DAY * 14), "end_time": stamp(self.announced), "measure_end_kind": "judgment"}]
+
+# %% ../../notebooks/data/demo_execution.ipynb #f32241a7
 _probation = probation
 
-# %% ../../notebooks/data/demo_execution.ipynb #ae6e47f9
+# %% ../../notebooks/data/demo_execution.ipynb #766ea80b
 def _j(**to): return lambda s: s.judgment.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _d(**to): return lambda s: s.delivery.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def _f(**to): return lambda s: s.file.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
@@ -150,6 +158,7 @@ def _broken(s, printed=0, offset=None):
     s.add("custody_stays", custody_no=f"Z8{s.no}2", in_time=stamp(back), in_basis="execute", custody_stage="serving", out_time=stamp(s.sent), out_reason="to_prison")
     s.prison.update(term_start_registered=back, term_end_registered=s.end, prison_release_date=None, release_kind=None)
 
+# %% ../../notebooks/data/demo_execution.ipynb #a46e42e4
 def _admin_before(counted, act=0):
     "Ten days in the lock-up until the day before the detention."
     def tell(s):
@@ -170,6 +179,7 @@ def _placed(counted, kind="residence_designated"):
         s.prison.update(term_end_registered=end, prison_release_date=end if end <= s.as_of else None, release_kind="term_end" if end <= s.as_of else None)
     return tell
 
+# %% ../../notebooks/data/demo_execution.ipynb #57e7a2d4
 def _serving_here(s, months, **more):
     "Stays in the centre to serve the rest."
     s.no_prison()
@@ -236,7 +246,7 @@ TURNS += [
 ]
 EACH, LAWFUL = 8, 200    # lives of each turn, and plain lives, at scale 1
 
-# %% ../../notebooks/data/demo_execution.ipynb #5e02beb8
+# %% ../../notebooks/data/demo_execution.ipynb #9bd71076
 def tell(world, scale: float) -> tuple[dict, list]:
     "Rows of all tables about the execution of sentences, and the truth: (rule, region, subject, kind, turn). 刑罚执行"
     out, truth, number = background(world), list(_background_truth(world)), 0
@@ -252,6 +262,7 @@ def tell(world, scale: float) -> tuple[dict, list]:
             truth += [(r, s.place.code, f"S:{s.case}|{s.who.id_no}", kind if r == f"EXEC_{rule}" else "clean", f"{rule}_{kind}" if r == f"EXEC_{rule}" else None) for r in RULES if r not in silent]
     return out, truth
 
+# %% ../../notebooks/data/demo_execution.ipynb #2a8fb3b2
 def _background_truth(world):
     "Clean where the trial told nothing unusual and the person has no other case."
     times = Counter(d.person.id_no for c in world.cases for d in c.defendants)
@@ -260,6 +271,9 @@ def _background_truth(world):
         left = s.end is not None and s.admit is None and s.defendant.total.kind == "fixed" and (s.end - received(s)).days > 88     # nobody says why such a convict stayed
         yield from ((r, s.region, s.subject, "clean", None) for r in RULES if not (left and r in ("EXEC_R09", "EXEC_R10", "EXEC_R11")))
 
+
+
+# %% ../../notebooks/data/demo_execution.ipynb #cfd9970f
 def _write(out, s, how, turn, world):
     "The rows of one life."
     def put(t, **r): out.setdefault(t, []).append({"region_code": s.place.code, "_turn": turn, "_case": 0, **r})

@@ -24,7 +24,7 @@ def sentence(fn) -> Text:
         raise ValueError(f"{fn.__name__} needs a docstring with an English sentence followed by a Chinese one, found {doc!r} 规则须有中英文说明")
     return Text(doc[:start.start()].strip(), doc[start.start():].strip())
 
-# %% ../../notebooks/model/rules.ipynb #8fdbc138
+# %% ../../notebooks/model/rules.ipynb #ab7ec544
 def call(fn: Callable, f: pd.DataFrame, law, choice=None, said=None):
     "Call a function of a rule with those of f, law, choice and said that it names."
     offered = {"f": f, "law": law, "choice": choice, "said": said}
@@ -40,7 +40,7 @@ class Rule:
     title: Text
     severity: int | Callable                # 1 data, 2 question, 3 probable breach, 4 liberty or clock; or one per row
     needs: tuple[str, ...]                  # columns that must be known for the rule to answer
-    instrument: str                         # what may follow, as in supervision_documents.document_kind
+    instrument: str | Callable              # what may follow, as in supervision_documents.document_kind; or f(f, law), one per row
     late_instrument: str | None = None      # what may follow once the deadline has passed
     applies: Callable | None = None         # f(f, law, choice, said): is the rule about this row?
     exclusions: tuple[Callable, ...] = ()   # lawful explanations, each with a bilingual docstring

@@ -70,11 +70,11 @@ def _case(number, record, where) -> Case:
     rows = tuple({**r.get("given", {}), **row} for row in r["rows"])
     return Case(r["rule"], Text(**r["note"]), rows, tuple(r["expect"]), tuple(r.get("severity", ())), r.get("as_of"), tuple(r.get("absent", ())))
 
-# %% ../../notebooks/model/special.ipynb #0568dced
-SECTIONS = ("choices", "cases", "planted", "absence")
+# %% ../../notebooks/model/special.ipynb #c05919c5
+SECTIONS = ("choices", "cases", "planted", "absence", "parts")
 
-def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...], tuple[str, ...]]:
-    "Choices, worked cases, planted rows and columns in which nothing means that there was nothing, of one special. 读取专项参数"
+def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[Planted, ...], tuple[str, ...], dict[str, Text]]:
+    "Choices, worked cases, planted rows, columns in which nothing means that there was nothing, and words for parts of records, of one special. 读取专项参数"
     try: raw = yaml.load(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     except yaml.MarkedYAMLError as e: raise ParamsError(f"{path}:{e.problem_mark.line + 1}: not valid YAML: {e.problem} 格式有误") from None
     if unknown := set(raw) - set(SECTIONS): raise ParamsError(f"{path}: unknown key {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)} 未知键")
@@ -83,7 +83,7 @@ def read_params(path: Path) -> tuple[dict[str, Choice], tuple[Case, ...], tuple[
     absence = raw.get("absence") or []
     if not isinstance(absence, list) or not all(isinstance(c, str) for c in absence): raise ParamsError(f"{path}: absence must be a list of columns, or of RULE.column, found {absence!r} 应为字段列表")
     return ({k: _choice(k, v, path) for k, v in (raw.get("choices") or {}).items()},
-            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows, tuple(absence))
+            tuple(_case(i + 1, c, path) for i, c in enumerate(raw.get("cases") or [])), rows, tuple(absence), {k: Text(**t) for k, t in (raw.get("parts") or {}).items()})
 
 # %% ../../notebooks/model/special.ipynb #f43a1041
 class Choices:
@@ -109,7 +109,7 @@ class Derived:
     sources: tuple[str, ...]    # "table.column"
     kind: pa.DataType = field(default_factory=pa.string)
 
-# %% ../../notebooks/model/special.ipynb #070af7dc
+# %% ../../notebooks/model/special.ipynb #175e6daa
 @dataclass(frozen=True)
 class Special:
     "One supervision topic; refuses at import what cannot be right. 专项"
@@ -142,11 +142,13 @@ class Special:
     @property
     def absence(self) -> tuple[str, ...]: return self._params[3]      # columns, or RULE.column, in which nothing means that there was nothing
 
+    @property
+    def parts(self) -> dict[str, Text]: return self._params[4]        # words for parts of its nested records, beside those of params/words.yaml
+
     def rule(self, id: str) -> Rule:
         "The rule of that id."
-        found = next((r for r in self.rules if r.id == id), None)
-        if found is None: raise KeyError(f"{self.name} has no rule {id!r}; it has {', '.join(r.id for r in self.rules)} 无此规则")
-        return found
+        if id in (ids := [r.id for r in self.rules]): return self.rules[ids.index(id)]
+        raise KeyError(f"{self.name} has no rule {id!r}; it has {', '.join(ids)} 无此规则")
 
 # %% ../../notebooks/model/special.ipynb #82551cf8
 def _source_column(special: Special, name: str):
@@ -165,7 +167,7 @@ def sources(special: Special, name: str) -> tuple[str, ...]:
     if name in special.derived: return special.derived[name].sources
     return tuple(f"{t}.{name}" for t in special.tables if name in contract(t).columns)[:1]
 
-# %% ../../notebooks/model/special.ipynb #7bb9d2e2
+# %% ../../notebooks/model/special.ipynb #80931529
 def _wrong(special: Special):
     "Everything wrong with a declaration, one sentence each."
     if not special.name.isidentifier() or special.name != special.name.lower(): yield f"name {special.name!r} must be lower_case_words"
@@ -179,10 +181,13 @@ def _wrong(special: Special):
             if t not in special.tables or c not in contract(t).columns: yield f"derived column {name}: {s} is not a column of one of its tables"
     for r in special.rules: yield from (f"rule {r.id}: {w}" for w in _wrong_rule(special, r, instruments))
 
+def _unsaid(fn):
+    "What is wrong with the sentence of a function, if anything."
+    try: sentence(fn)
+    except ValueError as e: yield str(e)
+
 def _wrong_rule(special, r, instruments):
-    for fn in (r.condition, *r.exclusions):
-        try: sentence(fn)
-        except ValueError as e: yield str(e)
+    for fn in (r.condition, *r.exclusions): yield from _unsaid(fn)
     if r.late_instrument and r.late_instrument not in instruments: yield f"instrument {r.late_instrument!r} is not in supervision_documents.document_kind"
     if not callable(r.severity) and r.severity not in (1, 2, 3, 4): yield f"severity {r.severity!r} must be 1 to 4 or a function of the frame"
     for c in (*r.needs, *r.shows):
@@ -194,7 +199,8 @@ def _wrong_rule(special, r, instruments):
         if n not in special.choices: yield f"choice {n!r} is not in params/specials/{special.name}.yaml"
     for t in r.complete:
         if t not in special.tables: yield f"complete table {t!r} is not among its tables"
-    if r.instrument not in instruments: yield f"instrument {r.instrument!r} is not in supervision_documents.document_kind"
+    if callable(r.instrument): yield from _unsaid(r.instrument)
+    elif r.instrument not in instruments: yield f"instrument {r.instrument!r} is not in supervision_documents.document_kind"
 
 def check_special(special: Special):
     "Refuse a special with anything wrong in it, saying all of it at once. 检查专项声明"

@@ -25,7 +25,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/penalty_execution.ipynb #b7bffcf4
+# %% ../../notebooks/specials/penalty_execution.ipynb #b91ee646
 @dataclass(frozen=True)
 class Handover(TimeTo):
     "Days from effect to the receipt of the documents; the durations are made from the frame. 生效至文书送达天数"
@@ -41,7 +41,9 @@ def with_durations(frame: pd.DataFrame) -> pd.DataFrame:
     end = f["receive_date"].where(seen, pd.Series(last, index=f.index, dtype=pd.ArrowDtype(pa.date32())))
     return f.assign(days_waited=days_between(f["effective_date"], end), was_handed=seen.astype(BOOL))
 
-def share(rule, en, zh): return Rate(id=f"share_{rule.lower()}", title=Text(en, zh), rule=rule, by="region_code", key=KEY)
+def share(rule, en, zh):
+    "The share of a rule by county."
+    return Rate(id=f"share_{rule.lower()}", title=Text(en, zh), rule=rule, by="region_code", key=KEY)
 
 HANDOVER = Handover(id="handover", title=Text("Days from effect to receipt of the documents", "生效至执行文书送达天数"), days="days_waited", seen="was_handed", by="court_name", marks=tuple(n for _, n in limit_days(Law())))
 STATISTICS = (HANDOVER,

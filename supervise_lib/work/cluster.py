@@ -5,18 +5,18 @@
 # %% auto #0
 __all__ = ['on_worker', 'connect', 'run_on']
 
-# %% ../../notebooks/work/cluster.ipynb #b90d99e7
+# %% ../../notebooks/work/cluster.ipynb #f42cb9f2
 import os, time
 from functools import cache
 from pathlib import Path
 from ..settings import settings
 from .batch import PRELOAD, failure
 from .execute import Done, Job
-from .pool import Warm, can_fork, run_in_fork
+from .pool import Warm, can_fork, run_apart, run_in_fork
 from .unchanged import execute_once
 from .warm import KERNEL
 
-# %% ../../notebooks/work/cluster.ipynb #30f645ed
+# %% ../../notebooks/work/cluster.ipynb #18d51bf2
 @cache
 def _start(pid: int): return Warm([*KERNEL, *PRELOAD])
 
@@ -28,8 +28,9 @@ def _warm() -> Warm:
 def on_worker(job: Job, outputs: str, environment: dict, timeout: float | None, begun: float | None, whole: float | None) -> Done:
     "Execute one job on a worker of the cluster. 在集群节点执行"
     os.environ.update(environment)
-    if not can_fork(): return execute_once(job, Path(outputs), None, timeout, begun)
-    try: return run_in_fork(_warm(), execute_once, job, Path(outputs), "supervise", timeout, begun, timeout=whole)
+    try:
+        if not can_fork(): return run_apart(execute_once, job, Path(outputs), None, timeout, begun, timeout=whole)
+        return run_in_fork(_warm(), execute_once, job, Path(outputs), "supervise", timeout, begun, timeout=whole)
     except Exception as error: return failure(Path(outputs), job, error, whole)
 
 # %% ../../notebooks/work/cluster.ipynb #25f565b2

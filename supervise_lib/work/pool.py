@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['can_fork', 'ChildDied', 'Child', 'ending', 'Warm', 'request_of', 'ask', 'fork_here', 'wait', 'run_in_fork',
-           'WarmPool']
+           'WarmPool', 'answer_apart', 'run_apart', 'ApartPool']
 
-# %% ../../notebooks/work/pool.ipynb #8eaf378e
-import atexit, contextlib, os, pickle, select, signal, socket, struct, subprocess, sys, threading
+# %% ../../notebooks/work/pool.ipynb #3c3fd7cc
+import atexit, contextlib, os, pickle, select, signal, socket, struct, subprocess, sys, tempfile, threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from .warm import KERNEL, PRELOAD, SINGLE, answer, fork, kill_group, read_frame
 
 # %% ../../notebooks/work/pool.ipynb #57bf0622
@@ -133,3 +134,44 @@ class WarmPool:
     def __exit__(self, kind, *_):
         if kind: self.warm.close()      # an error or Ctrl-C: what is running is given up
         self._threads.shutdown(cancel_futures=bool(kind)); self.warm.close()
+
+# %% ../../notebooks/work/pool.ipynb #a9fbbf45
+_APART = "import sys; from supervise_lib.work.pool import answer_apart; answer_apart(sys.argv[1])"
+
+def answer_apart(folder: str):
+    "In the new Python: do what `folder` asks for and leave the answer there."
+    folder = Path(folder)
+    sys.path[:], function, args = pickle.loads((folder / "call").read_bytes())
+    try: said = ("ok", function(*args))
+    except Exception as error: said = ("error", error)
+    (folder / "answer").write_bytes(pickle.dumps(said))
+
+def run_apart(function: Callable, *args, timeout: float | None = None, started=lambda process: None):
+    "Run a function of a module in a Python of its own and return what it returns. 在独立进程中运行"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        (Path(folder) / "call").write_bytes(pickle.dumps((sys.path, function, args)))
+        process = subprocess.Popen([sys.executable, "-c", _APART, folder], env=os.environ | SINGLE, stdin=subprocess.DEVNULL)
+        started(process)
+        try: code = process.wait(timeout)
+        except subprocess.TimeoutExpired: raise TimeoutError(f"no answer within {timeout:g} s; the process was killed 运行超时") from None
+        finally: process.kill(); process.wait()
+        if not (answer := Path(folder) / "answer").is_file(): raise ChildDied(f"the process ended without an answer: {ending(code)}")
+        kind, value = pickle.loads(answer.read_bytes())
+    if kind == "ok": return value
+    raise value
+
+# %% ../../notebooks/work/pool.ipynb #59933aef
+class ApartPool:
+    "Up to `workers` calls at a time, each in a Python of its own. 独立进程池"
+    def __init__(self, workers: int = 2): self._threads, self._running, self._over = ThreadPoolExecutor(workers), set(), False
+    def submit(self, function: Callable, *args, timeout: float | None = None) -> Future:
+        "Run a function as soon as a worker is free; it gets `timeout` seconds. 提交任务"
+        return self._threads.submit(self._call, function, args, timeout)
+    def _call(self, function, args, timeout):
+        if self._over: raise ChildDied("given up 已放弃")
+        return run_apart(function, *args, timeout=timeout, started=self._running.add)
+    def __enter__(self): return self
+    def __exit__(self, kind, *_):
+        self._over = bool(kind)
+        for process in list(self._running) if kind else (): process.kill()      # an error or Ctrl-C: what is running is given up
+        self._threads.shutdown(cancel_futures=bool(kind))

@@ -62,8 +62,8 @@ def code_hash(special: str, template_imports=()) -> str:
 @cache
 def _source_hash(path: Path, changed: int, size: int) -> str: return digest(path)
 
-# %% ../../notebooks/work/records.ipynb #dd347280
-REFERENCE = ("bands/", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "tables/lineage.yaml")
+# %% ../../notebooks/work/records.ipynb #052372c0
+REFERENCE = ("bands/", "circumstances.yaml", "charges.yaml", "regions.csv", "headers.yaml", "words.yaml", "tables/lineage.yaml")
 
 @cache
 def _reference(stamp: tuple) -> str: return digest([digest(Path(path)) for path, *_ in stamp])

@@ -8,7 +8,7 @@ __all__ = ['ACROSS', 'STAGING', 'RunError', 'as_day', 'as_region', 'deliveries',
            'model_of', 'Why', 'find_row', 'why_of', 'most_urgent_of', 'write_parquet', 'inputs_of', 'data_inputs',
            'manifest_of', 'dump_run', 'run_folder', 'save_run', 'Run']
 
-# %% ../../notebooks/work/run.ipynb #42b9ff60
+# %% ../../notebooks/work/run.ipynb #3bdd0353
 import datetime as dt, json, os, time
 from collections import Counter
 from functools import cache, cached_property
@@ -20,6 +20,7 @@ from ..data.lake import Lake
 from ..data.regions import region as find_region, within
 from ..law.values import Law
 from ..model.leads import explain, make_leads
+from ..model.rules import sentence
 from ..model.special import Choices, Special, check_frame, judge_all, special as find_special
 from ..model.verdicts import Outcome, count_outcomes
 from ..settings import settings
@@ -121,7 +122,7 @@ def counts_of(run) -> pd.DataFrame:
     "Outcomes per rule; each row adds up to the rows of the frame. 判定计数"
     return count_outcomes(run.verdicts, len(run.frame), [r.id for r in run.special.rules])
 
-# %% ../../notebooks/work/run.ipynb #5ec477df
+# %% ../../notebooks/work/run.ipynb #8b675c8c
 def statistics_of(run) -> pd.DataFrame:
     "The special's estimates, one row each, with n and interval or a refusal in words. 统计"
     parts = [s.compute(run.frame, run.verdicts, run.region.code) for s in run.special.statistics]
@@ -135,7 +136,7 @@ def model_of(run) -> dict:
     "The candidate model as plain data: rules in severity order with the choices; nothing fitted until leads are reviewed. 候选模型"
     fixed = lambda r: None if callable(r.severity) else r.severity
     return {"special": run.special.name, "kind": "severity_order", "choices": run.choices.to_dict(), "fitted_on": None,
-            "rules": [{"id": r.id, "title": r.title.to_dict(), "severity": fixed(r), "tier": r.tier, "instrument": r.instrument} for r in run.special.rules],
+            "rules": [{"id": r.id, "title": r.title.to_dict(), "severity": fixed(r), "tier": r.tier, "instrument": sentence(r.instrument).to_dict() if callable(r.instrument) else r.instrument} for r in run.special.rules],
             "not_built": {k: v.to_dict() for k, v in run.special.not_built.items()}, "not_checked": [t.to_dict() for t in run.special.not_checked]}
 
 # %% ../../notebooks/work/run.ipynb #a9a72317

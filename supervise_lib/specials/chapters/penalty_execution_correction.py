@@ -21,12 +21,14 @@ from .penalty_execution_delivery import after_effect, died_by, heard_of
 from .penalty_execution_term import DATE, DAYS, INT, ONE, any3, by_row, corrected, day, effective, file_of, today
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #4d29b808
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #ad2a48f2
 def probation_or_control(f):
     "A suspended term or control, to be executed under community correction."
     return (f.verdict == "guilty") & ((f.principal_penalty == "control") | f.is_suspended)
 
-def days_due(f, law, name): return period_days_criminal(effective(f, law), law.on(name, effective(f, law)))
+def days_due(f, law, name):
+    "The last day of a period of some days that begins with effect."
+    return period_days_criminal(effective(f, law), law.on(name, effective(f, law)))
 
 @asked_last
 def net_due(f, law) -> pd.Series:
@@ -83,16 +85,22 @@ def late_severity(f, law):
         return 2 if n <= a else 3
     return by_row(f, of, days_late(f, law), few, warn, long_, corrected(f, "reported"), "sanctions", corrected(f, "no", STRING), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #05450be6
-def files(all_, case): return [c for c in all_ or [] if c["case"] in (case, None)]
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #aacb5685
+def files(all_, case):
+    "The person's files of community correction about this sentence, or about none by name."
+    return [c for c in all_ or [] if c["case"] in (case, None)]
 
-def until(c, as_of): return min(d for d in (c["ended"], c["to"] if c["ended"] is None and c["end_kind"] is None else None, as_of) if d)
+def until(c, as_of):
+    "The day up to which a file ran, the run's day at the latest."
+    return min(d for d in (c["ended"], c["to"] if c["ended"] is None and c["end_kind"] is None else None, as_of) if d)
 
 def any_file(f):
     "Under community correction for this sentence."
     return by_row(f, lambda c, case: None if c is None else bool(files(c, case)), "corrections", "case_no")
 
-def ended(c): return c["ended"] is not None or c["end_kind"] is not None
+def ended(c):
+    "Does the file say that correction is over?"
+    return c["ended"] is not None or c["end_kind"] is not None
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #b72dde14
 def unanswered(held, start, c, answers, window, as_of):
@@ -204,8 +212,10 @@ def ended_severity(f, law, choice):
     "S3 early, or late by more than a week; else S2."
     return by_row(f, lambda n: 2 if n is not None and 0 <= n <= choice.late_end_days else 3, days_off(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #89ef5d48
-def died_on(died, which=max): return which((d["date"] for d in died or [] if d["date"]), default=None)
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #8f3f2ab8
+def died_on(died, which=max):
+    "The day of death: the latest told, or the earliest by `min`."
+    return which((d["date"] for d in died or [] if d["date"]), default=None)
 
 def on_roll(f, law, choice):
     "Dead, and the correction file is still open or shows later check-ins. 已死亡仍在册，或者死亡后仍有签到记录。"
@@ -261,9 +271,13 @@ def proposal_refused(f, law):
     "The court refused the proposal. 法院裁定不予撤销。"
     return by_row(f, lambda s: None if s is None else any(x["kind"] in STRONGER and x["result"] == "refused" for x in s), "sanctions")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #be815939
-def days_late_shown(f, law): return days_late(f, law)
-def days_off_shown(f, law): return days_off(f, law)
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #39aed64c
+def days_late_shown(f, law):
+    "Days by which the report came late."
+    return days_late(f, law)
+def days_off_shown(f, law):
+    "Days between the recorded and the lawful dates."
+    return days_off(f, law)
 
 _same = dict(instrument="correction_opinion")
 

@@ -23,15 +23,19 @@ from ...model.verdicts import BOOL, STRING, one_of
 from .penalty_execution_term import DATE, DAYS, INT, ONE, REAL, account, by_row, closed, counted, day, effective, left_prison, parts, plain, real, today, years_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #ad7d00a0
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #2ad71098
 def heard_of(f):
     "Some register besides the judgment knows the person: a measure, a stay, a document of execution."
     def of(measures, stays, handed): return True if measures or stays or handed else None
     return by_row(f, of, "measures", "centre_stays", "is_handed")
 
-def own_terms(terms, case): return [t for t in terms or [] if t["case"] == case]
+def own_terms(terms, case):
+    "The prison terms for this case."
+    return [t for t in terms or [] if t["case"] == case]
 
-def after_effect(stays, since): return [s for s in stays or [] if s["from"] and (s["to"] is None or day(s["to"]) > since)]
+def after_effect(stays, since):
+    "The stays that lasted beyond the day of effect."
+    return [s for s in stays or [] if s["from"] and (s["to"] is None or day(s["to"]) > since)]
 
 def died_by(f, law):
     "The person died. 本人已死亡。"
@@ -42,8 +46,10 @@ def later_sentence(f, law):
     def of(judged, case, since): return None if judged is None or since is None else any(j["case"] != case and j["announced"] and j["announced"] > since for j in judged)
     return by_row(f, of, "all_judgments", "case_no", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #43fe0ce5
-def docs_due(f, law): return period_days_criminal(effective(f, law), law.on("exec_docs_days", effective(f, law)))
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #8d8ca175
+def docs_due(f, law):
+    "The last day for sending the documents of execution."
+    return period_days_criminal(effective(f, law), law.on("exec_docs_days", effective(f, law)))
 
 @asked_last
 def docs_late(f, law) -> pd.Series:
@@ -76,7 +82,7 @@ def docs_severity(f, law, choice):
     def of(n, stays, terms, eff, serve): return 4 if serve and stays == [] and not terms and eff else 3 if n is not None and n > choice.serious_days else 2
     return by_row(f, of, docs_late(f, law), "centre_stays", "served_terms", effective(f, law), real(f), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #3fa591b2
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #b33de88d
 def arrived(f) -> pd.Series:
     "The day the person came to the prison."
     def of(sent, terms, case):
@@ -84,7 +90,9 @@ def arrived(f) -> pd.Series:
         return min(known, default=None)
     return by_row(f, of, "deliver_to_prison_date", "served_terms", "case_no", kind=DATE)
 
-def prison_due(f, law): return period_months_criminal(f.receive_date, law.on("deliver_to_prison_months", f.receive_date), custody=True)
+def prison_due(f, law):
+    "The last day for handing over to prison."
+    return period_months_criminal(f.receive_date, law.on("deliver_to_prison_months", f.receive_date), custody=True)
 
 def not_sent(f, law, choice):
     "Not in a prison a month after the documents of execution were received. 收到执行通知后一个月内未送交监狱。"
@@ -93,6 +101,7 @@ def not_sent(f, law, choice):
         return came > due if came else as_of > due + ONE * choice.register_lag_days
     return by_row(f, of, prison_due(f, law), arrived(f), "served_terms", today(f, law))
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #dac4b290
 def for_prison(f, law):
     "A term that has to be served in a prison: more than the remainder allowed in a detention centre."
     short = stays_in_centre(f.receive_date, f.term_end_printed, law=law)
@@ -107,12 +116,15 @@ def is_outside(f, law):
     "Temporary execution outside prison was decided. 已决定暂予监外执行。"
     return by_row(f, lambda o: None if o is None else len(o) > 0, "outside")
 
-def days_to_prison(f, law): return days_between(prison_due(f, law), arrived(f).where(arrived(f).notna(), today(f, law)))
+def days_to_prison(f, law):
+    "Days beyond that day, up to the arrival or to the run's day."
+    return days_between(prison_due(f, law), arrived(f).where(arrived(f).notna(), today(f, law)))
 
 def prison_severity(f, law, choice):
     "S4 from three months late, else S3."
     return by_row(f, lambda n: 4 if n is not None and n > choice.very_late_days else 3, days_to_prison(f, law), kind=INT)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #bac1e399
 def serving_from(f, law) -> pd.Series:
     "First day served in the detention centre."
     def of(stays, eff, got):
@@ -121,6 +133,7 @@ def serving_from(f, law) -> pd.Series:
     return by_row(f, of, "centre_stays", effective(f, law), "receive_date", kind=DATE)
 
 def left_centre(stays):
+    "Did the rest of the term begin in the centre, and when and why did that stay end?"
     own = [s for s in stays or [] if s["stage"] == "serving" or s["basis"] == "execute"]
     return (bool(own), day(own[-1]["to"]) if own else None, own[-1]["reason"] if own else None)
 
@@ -137,6 +150,7 @@ def kept_in_centre(f, law):
         return not few and not own_terms(terms, case) and sent is None and (out or as_of) > last
     return by_row(f, of, "centre_stays", "served_terms", "case_no", short, due, "deliver_to_prison_date", today(f, law))
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #0f6c0c83
 def fixed_term(f):
     "A fixed term that has to be served."
     return (f.verdict == "guilty") & (f.principal_penalty == "fixed") & ~f.is_suspended
@@ -180,10 +194,12 @@ def days_free(f, law, choice):
     n = days_between(effective(f, law), today(f, law))
     return by_row(f, lambda d, stays, terms, eff: None if d is None or terms or after_effect(stays, eff) else d - choice.uncommitted_days, n, "centre_stays", "served_terms", effective(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #376fa5df
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #e2b935c6
 FREED = ("not_guilty_law", "not_guilty_evidence", "not_responsible", "exempt")
 
-def held_on(stays, announced): return [s for s in stays or [] if s["from"] and day(s["from"]) < announced and (s["to"] is None or day(s["to"]) >= announced)]
+def held_on(stays, announced):
+    "The stays that covered the day of announcing."
+    return [s for s in stays or [] if s["from"] and day(s["from"]) < announced and (s["to"] is None or day(s["to"]) >= announced)]
 
 def to_be_freed(f):
     "Held on the day on which an acquittal, an exemption, a fine, control or a suspended term was announced."
@@ -212,7 +228,7 @@ def held_for_other(f, law):
         return None if measures is None or any(j["case"] != case and j["penalty"] in REAL and j["announced"] for j in judged) else False
     return by_row(f, of, "all_judgments", "admin_stays", "measures", "case_no", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #86f9f8a4
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #02b148a6
 @asked_last
 def last_day(f) -> pd.Series:
     "The last day of the term as it stands: after the last change, else as registered, else as printed; missing where both differ."
@@ -238,6 +254,7 @@ def release(f) -> pd.DataFrame:
     found = [of(*x) for x in zip(to_lists(f.served_terms), to_lists(f.centre_stays), map(plain, f.case_no), map(plain, f.subject_kind), map(plain, f.announce_date), strict=True)]
     return pd.DataFrame({"day": pd.Series([x for x, _, _ in found], index=f.index, dtype=DATE), "how": pd.Series([x for _, x, _ in found], index=f.index, dtype=STRING), "inside": pd.Series([x for _, _, x in found], index=f.index, dtype=BOOL)})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #b492536c
 ENDED = ("term_end", "released")
 
 @asked_last
@@ -254,6 +271,7 @@ def released_off(f, law, choice):
     "Released before or after the last day of the term. 未在刑期届满之日释放（提前或者逾期）。"
     return days_off_end(f, law).abs() > choice.release_day_tolerance
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #d2fb9905
 def ends_by_time(f, law):
     "Somebody whose term is running or was served to its end."
     r = release(f)
@@ -295,10 +313,16 @@ def on_parole_or_dead(f, law):
     "Left prison on parole or by death. 假释或者死亡离监。"
     return by_row(f, lambda t, case: None if t is None else left_prison(t, case)[1] in ("parole", "death"), "served_terms", "case_no")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #a18821cb
-def docs_late_shown(f, law): return docs_late(f, law)
-def days_kept_shown(f, law): return days_kept(f, law)
-def days_off_end_shown(f, law): return days_off_end(f, law)
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #b0a0e746
+def docs_late_shown(f, law):
+    "Days by which the documents were late."
+    return docs_late(f, law)
+def days_kept_shown(f, law):
+    "Days kept after the day of release."
+    return days_kept(f, law)
+def days_off_end_shown(f, law):
+    "Days between the release and the end of the term."
+    return days_off_end(f, law)
 
 _EFFECT = ("protest_days_judgment",)
 _SHOW = ("effective_date", "centre_stays", "served_terms")

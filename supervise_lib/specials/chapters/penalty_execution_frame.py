@@ -16,7 +16,7 @@ from ...model.special import Derived
 from .penalty_execution_later_frame import CASE, DERIVED_LATER, STRONG, TABLES_LATER, WHO, later, listed
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #c9165551
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #44c9208b
 KEY = ("subject_id",)
 KINDS = {"S": "sentence", "P": "prisoner", "C": "correction", "B": "benefit"}
 
@@ -32,7 +32,10 @@ def sentences(t):
     j = t.criminal_judgments.filter(~ibis.coalesce(_.is_void, False)).anti_join(replaced(t), list(CASE))
     return j.select(*CASE, "region_code", subject_id="S:" + _.case_no + "|" + _.person_id_no, subject_day=ibis.coalesce(_.effective_date, _.announce_date))
 
-def judged_people(t): return t.everywhere.criminal_judgments.select(*CASE)
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #504b3298
+def judged_people(t):
+    "Persons and cases with a judgment anywhere."
+    return t.everywhere.criminal_judgments.select(*CASE)
 
 def unjudged(t, table, no, day, letter):
     "Rows of a register whose judgment is not in the lake: neither by its number nor, where none is given, by the person."
@@ -42,8 +45,13 @@ def unjudged(t, table, no, day, letter):
     x = named.union(blank)
     return x.select(*CASE, "region_code", subject_id=f"{letter}:" + x[no], subject_day=x[day])
 
-def prisoners(t): return unjudged(t, t.prison_terms, "prisoner_no", "admit_date", "P")
-def under_correction(t): return unjudged(t, t.correction_subjects, "correction_no", "correction_start_date", "C").anti_join(t.everywhere.prison_terms, "person_id_no")
+def prisoners(t):
+    "Prisoners whose judgment is not in the lake."
+    return unjudged(t, t.prison_terms, "prisoner_no", "admit_date", "P")
+
+def under_correction(t):
+    "People under community correction whose judgment is not in the lake."
+    return unjudged(t, t.correction_subjects, "correction_no", "correction_start_date", "C").anti_join(t.everywhere.prison_terms, "person_id_no")
 
 def beneficiaries(t):
     "People paid here who died or were in custody somewhere, and of whom neither a judgment nor a prison term is in the lake."
@@ -57,7 +65,7 @@ def rows(t):
     first = sentences(t)
     return first.union(*(part(t).select(*first.columns) for part in (prisoners, under_correction, beneficiaries)))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #b4403b21
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #78ca2577
 ORDERED = ("announce_date", "effective_date", "verdict", "principal_penalty", "term_years", "term_months", "term_days", "is_suspended", "probation_years", "probation_months", "fine_yuan", "fine_paid_yuan", "fine_due_date",
            "confiscation_kind", "confiscation_yuan", "deprivation_years", "term_start_printed", "term_end_printed", "offset_days_printed", "is_in_custody_at_judgment", "defendant_service_date")
 CHARGE = {"code": "charge_code", "name": "charge_name", "penalty": "principal_penalty", "years": "term_years", "months": "term_months", "days": "term_days", "fine": "fine_yuan", "confiscation": "confiscation_kind",
@@ -65,14 +73,20 @@ CHARGE = {"code": "charge_code", "name": "charge_name", "penalty": "principal_pe
 OTHER = {"case": "case_no", "announced": "announce_date", "effective": "effective_date", "verdict": "verdict", "penalty": "principal_penalty", "suspended": "is_suspended", "act_from": "act_from", "act_to": "act_to"}
 APPEAL = {"person": "person_id_no", "date": "appeal_date", "withdrawn": "appeal_withdraw_date", "second": "second_instance_case_no"}
 
-def ordered_in(t): return t.criminal_judgments.select(*CASE, *ORDERED)
-def charges(t): return listed(t.judgment_charges, CASE, "charges", CHARGE, ("charge_seq",))
+def ordered_in(t):
+    "The region's sentences."
+    return t.criminal_judgments.select(*CASE, *ORDERED)
+def charges(t):
+    "The charges of each sentence as a list."
+    return listed(t.judgment_charges, CASE, "charges", CHARGE, ("charge_seq",))
 
 def people_here(t):
     "Persons of the rows with a valid number."
     return rows(t).filter(_.person_id_no.startswith(STRONG)).select("person_id_no").distinct()
 
-def anywhere(t, name): return getattr(t.everywhere, name).filter(_.person_id_no.startswith(STRONG)).semi_join(people_here(t), "person_id_no")
+def anywhere(t, name):
+    "A table's rows of the persons at hand, in the whole lake."
+    return getattr(t.everywhere, name).filter(_.person_id_no.startswith(STRONG)).semi_join(people_here(t), "person_id_no")
 
 def all_judgments(t):
     "Per person all judgments anywhere, with first and last day of the acts."
@@ -80,7 +94,9 @@ def all_judgments(t):
     j = anywhere(t, "criminal_judgments").left_join(acts, list(CASE)).drop("case_no_right", "person_id_no_right")
     return listed(j, WHO, "all_judgments", OTHER, ("announce_date", "case_no"))
 
-def appeals(t): return listed(t.criminal_appeals, ("case_no",), "appeals", APPEAL, ("appeal_date", "person_id_no"))
+def appeals(t):
+    "The appeals of each case as a list."
+    return listed(t.criminal_appeals, ("case_no",), "appeals", APPEAL, ("appeal_date", "person_id_no"))
 
 def court(t):
     "Per case instance and hour of announcing; the last day on which the judgment was served on the procuratorate."
@@ -88,11 +104,13 @@ def court(t):
     d = t.legal_documents.filter(_.doc_kind == "judgment").group_by("case_no").agg(proc_service_date=_.proc_service_date.max())
     return c, d
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #5743387f
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #4b1cb2e7
 MEASURE = {"kind": "measure_kind", "from": "start_time", "to": "end_time", "end_kind": "measure_end_kind"}
 HELD = {"from": "in_time", "to": "out_time", "ordered": "days_ordered", "act": "act", "name": "violation_name", "no": "penalty_no"}
 
-def measures(t): return listed(anywhere(t, "coercive_measures"), WHO, "measures", MEASURE, ("start_time", "measure_id"))
+def measures(t):
+    "The coercive measures of each person as a list."
+    return listed(anywhere(t, "coercive_measures"), WHO, "measures", MEASURE, ("start_time", "measure_id"))
 
 def admin_stays(t):
     "Per person the stays in an administrative lock-up, with the act they were for."
@@ -100,13 +118,15 @@ def admin_stays(t):
     s = anywhere(t, "administrative_detention_stays").left_join(p, "penalty_no").drop("penalty_no_right")
     return listed(s, WHO, "admin_stays", HELD, ("in_time", "admin_stay_id"))
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #d75b7c71
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #7819e73f
 HANDED = ("exec_notice_date", "receive_organ", "receive_date", "deliver_to_prison_date", "prison_refuse_date", "refuse_reason", "correction_notify_date", "correction_docs_date", "is_never_in_custody", "commit_date")
 CORRECTION = {"no": "correction_no", "case": "case_no", "kind": "correction_kind", "from": "correction_start_date", "to": "correction_end_date", "docs": "docs_receive_date", "reported": "correction_report_date", "ended": "correction_actual_end",
               "end_kind": "correction_end_kind", "place": "execution_place", "region": "region_code", "last_event": "last_event", "last_checkin": "last_checkin"}
 SANCTION = {"no": "correction_no", "kind": "sanction_kind", "fact": "sanction_fact_date", "date": "sanction_date", "result": "sanction_result", "result_date": "sanction_result_date"}
 
-def handed(t): return t.everywhere.sentence_deliveries.semi_join(t.criminal_judgments, list(CASE)).distinct(on=list(CASE)).select(*CASE, *HANDED, is_handed=True)
+def handed(t):
+    "The documents of execution of each sentence."
+    return t.everywhere.sentence_deliveries.semi_join(t.criminal_judgments, list(CASE)).distinct(on=list(CASE)).select(*CASE, *HANDED, is_handed=True)
 
 def mine(t):
     "Correction of the persons at hand, anywhere, and that of the region's own rows."
@@ -125,10 +145,14 @@ def sanctions(t):
     s = t.everywhere.correction_sanctions.join(mine(t).select("correction_no", "person_id_no"), "correction_no")
     return listed(s, WHO, "sanctions", SANCTION, ("sanction_date", "sanction_id"))
 
-def rights(t): return t.everywhere.political_rights_deprivations.semi_join(t.criminal_judgments, list(CASE)).distinct(on=list(CASE)).select(*CASE, "rights_start_date", "rights_end_date")
-def births(t): return t.everywhere.persons.semi_join(people_here(t), "person_id_no").group_by("person_id_no").agg(birth_date=_.birth_date.max())
+def rights(t):
+    "The deprivation of political rights of each sentence."
+    return t.everywhere.political_rights_deprivations.semi_join(t.criminal_judgments, list(CASE)).distinct(on=list(CASE)).select(*CASE, "rights_start_date", "rights_end_date")
+def births(t):
+    "The birth date of each person at hand."
+    return t.everywhere.persons.semi_join(people_here(t), "person_id_no").group_by("person_id_no").agg(birth_date=_.birth_date.max())
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #f8552db3
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #3e72d137
 LISTS = {"all_judgments": (all_judgments, "criminal_judgments"), "measures": (measures, "coercive_measures"), "admin_stays": (admin_stays, "administrative_detention_stays"),
          "corrections": (corrections, "correction_subjects"), "sanctions": (sanctions, "correction_sanctions")}
 
@@ -142,8 +166,12 @@ def emptied(f, t, name, table, known):
     there = getattr(t.everywhere, table).count().as_scalar() > 0
     return f.mutate(**{name: ibis.ifelse(there & known(f), ibis.coalesce(f[name], ibis.literal([], type=f[name].type())), f[name])})
 
-def strong(f): return ibis.coalesce(f.person_id_no.startswith(STRONG), False)
-def judged_here(f): return f.subject_id.startswith("S:")
+def strong(f):
+    "Rows of persons with a valid number."
+    return ibis.coalesce(f.person_id_no.startswith(STRONG), False)
+def judged_here(f):
+    "Rows that are a sentence, not a prison term, a file or a payment without one."
+    return f.subject_id.startswith("S:")
 
 def execution_frame(t):
     "One row per sentence under execution. 刑罚执行研判表"

@@ -24,12 +24,18 @@ from ...model.rules import Rule
 from ...model.verdicts import BOOL, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #42f00457
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #9e2cd814
 DATE, INT, DAYS, ONE = pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64()), Text("days", "日"), dt.timedelta(days=1)
 
-def column(values, index, kind=BOOL): return pd.Series(list(values), index=index, dtype=kind)
-def plain(x): return None if x is None or x is pd.NA or (not isinstance(x, (list, dict, str)) and pd.isna(x)) else x
-def day(x): return x.date() if isinstance(x, dt.datetime) else x
+def column(values, index, kind=BOOL):
+    "Values as a column of that kind."
+    return pd.Series(list(values), index=index, dtype=kind)
+def plain(x):
+    "A value of a cell, None where it is missing."
+    return None if x is None or x is pd.NA or (not isinstance(x, (list, dict, str)) and pd.isna(x)) else x
+def day(x):
+    "The day of a time."
+    return x.date() if isinstance(x, dt.datetime) else x
 
 def by_row(f, fn, *columns, kind=BOOL) -> pd.Series:
     "Ask `fn` row by row; a column is a name of the frame or a Series; lists come as lists, missing as None."
@@ -44,7 +50,7 @@ def any3(flags):
 
 test_any = [any3([False, None]), any3([None, True]), any3([])]
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #995ff7ce
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #0ffcd299
 REAL = ("fixed", "detention", "life", "death_reprieve")
 
 @asked_last
@@ -62,15 +68,25 @@ def counted(f):
     "A fixed term or 拘役 that has to be served."
     return (f.verdict == "guilty") & one_of(f.principal_penalty, ("fixed", "detention")) & ~f.is_suspended
 
-def months_of(f): return by_row(f, lambda y, m: None if not (y and m) and (y is None or m is None) and not (y or m) else 12 * (y or 0) + (m or 0), "term_years", "term_months", kind=INT)
-def filled(s, other): return s.where(s.notna() | ~(other > 0).fillna(False), 0)
-def parts(f): return filled(f.term_years, f.term_months), filled(f.term_months, f.term_years), f.term_days.fillna(0)
-def today(f, law): return pd.Series(law.as_of, index=f.index, dtype=DATE)
+def months_of(f):
+    "The term in months; missing where years or months alone are told as nothing."
+    return by_row(f, lambda y, m: None if not (y and m) and (y is None or m is None) and not (y or m) else 12 * (y or 0) + (m or 0), "term_years", "term_months", kind=INT)
+def filled(s, other):
+    "A part of a term: nothing where only the other part is told."
+    return s.where(s.notna() | ~(other > 0).fillna(False), 0)
+def parts(f):
+    "Years, months and days of the term."
+    return filled(f.term_years, f.term_months), filled(f.term_months, f.term_years), f.term_days.fillna(0)
+def today(f, law):
+    "The run's day, row by row."
+    return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #5da166ef
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #10564a82
 OUTSIDE_PRISON = ("residence_designated", "retention")
 
-def act_from(charges): return min((c["from"] or c["to"] for c in charges or [] if c["from"] or c["to"]), default=None)
+def act_from(charges):
+    "The first day of the acts."
+    return min((c["from"] or c["to"] for c in charges or [] if c["from"] or c["to"]), default=None)
 
 def told_apart(stays, measures, terms, since, case) -> bool:
     "Do other registers tell of custody that the centre's register does not have: a detention, or an arrival in prison out of nowhere?"
@@ -80,6 +96,7 @@ def told_apart(stays, measures, terms, since, case) -> bool:
     came = [(t["admit"] - ONE, t["admit"]) for t in terms or [] if t["admit"] and t["case"] == case]
     return not all(within(a, b) for a, b in held + came)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #91e3e2b7
 def spans_of(stays, terms, measures, charges, case, kinds=OUTSIDE_PRISON, admin=()):
     "Intervals for law.sentences: stays since the act, the prison, measures of the given kinds, administrative detention of the same act; None where the register is not known."
     if stays is None or charges is None or (kinds and measures is None): return None
@@ -97,6 +114,7 @@ def same_act(held, charges):
     inside = [c for c in charges or [] if c["to"] and (c["from"] or c["to"]) <= held["act"] <= c["to"]]
     return True if one else None if inside else False
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #9b3d7ff1
 def account(f, kinds=OUTSIDE_PRISON, admin=False) -> pd.Series:
     "One account of each row's custody."
     def of(stays, terms, measures, charges, held, case):
@@ -106,6 +124,7 @@ def account(f, kinds=OUTSIDE_PRISON, admin=False) -> pd.Series:
     rows = zip(*(to_lists(f[c]) for c in ("centre_stays", "served_terms", "measures", "charges", "admin_stays")), [plain(c) for c in f.case_no], strict=True)
     return pd.Series([of(*r) for r in rows], index=f.index, dtype=object)
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #1dbcfeac
 def checked(f, law, end, spans) -> pd.DataFrame:
     "How far an end lies outside the lawful ends under one account; missing where it cannot be told."
     known = spans.notna() & one_of(f.principal_penalty, ("fixed", "detention")).fillna(False) & end.notna()
@@ -116,15 +135,19 @@ def checked(f, law, end, spans) -> pd.DataFrame:
     got = check_dates(g.term_start_printed, end[known], y, m, d, g.principal_penalty, g.announce_date, spans[known], committed=g.commit_date, law=law)
     return got[list(out.columns)].reindex(f.index).astype(out.dtypes.to_dict())
 
-def off(f, law, end, kinds=OUTSIDE_PRISON, admin=False): return checked(f, law, end, account(f, kinds, admin))["end_off"]
+def off(f, law, end, kinds=OUTSIDE_PRISON, admin=False):
+    "Days by which an end lies outside the lawful ends."
+    return checked(f, law, end, account(f, kinds, admin))["end_off"]
 
 def nearest(plain_, with_admin, most) -> pd.Series:
     "The distance nearest to nothing; where administrative detention is not known, missing if the longest possible one might explain it."
     def of(a, b, n): return a if a == 0 or b is None and a is not None and n is not None and not -n <= a < 0 else None if a is None or b is None else min(a, b, key=abs)
     return column((of(*map(plain, r)) for r in zip(plain_, with_admin, most, strict=True)), plain_.index, INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #2c46b1ca
-def changed(f): return by_row(f, lambda c: None if c is None else any(x["ruling"] for x in c), "changes")
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #e7e3f1a1
+def changed(f):
+    "Was the sentence ever changed?"
+    return by_row(f, lambda c: None if c is None else any(x["ruling"] for x in c), "changes")
 
 def registered(f) -> pd.Series:
     "The end that the prison registered for this case, where no change may have moved it."
@@ -139,6 +162,7 @@ def end_off(f, law) -> pd.DataFrame:
     whole = checked(f, law, f.term_end_printed, account(f))
     return pd.DataFrame({"printed": best(f.term_end_printed), "registered": best(registered(f)), "interrupted": whole["interrupted"], "latest": whole["end_latest"]})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #bb4b5fa4
 def worst(f, law) -> pd.Series:
     "The larger of both distances, by size."
     e = end_off(f, law)
@@ -158,6 +182,7 @@ def end_wrong(f, law, choice):
         return None if not stays or abs(distance) <= open_ or act_from(charges) is None else True
     return by_row(f, of, worst(f, law), slack(f, law, choice), "term_end_printed", registered(f), "centre_stays", "charges")
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #1d80eafe
 def other_judgment(f, law):
     "Another judgment of the person may have used the same custody or combined the terms. 本人另有判决，羁押日数或者刑期可能已并入他案。"
     def of(judged, case, mine, end):
@@ -179,7 +204,7 @@ def end_severity(f, law, choice):
         return 1 if broken and abs(d) <= 2 else 3 if abs(d) >= choice.large_error_days else 2
     return by_row(f, of, worst(f, law), end_off(f, law)["latest"], "centre_stays", "served_terms", end_off(f, law)["interrupted"], kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #5591c231
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #2fc1b6be
 def closed(spans, as_of):
     "The same intervals, running ones cut at a day."
     return spans.map(lambda s: s if s is None or not isinstance(s, list) else [(a, b or max(a, as_of), k) for a, b, k in s])
@@ -195,6 +220,7 @@ def days_held(f, law) -> list[pd.Series]:
     last = checked(f, law, f.term_end_printed, account(f))["deducted"]
     return [last.astype(pd.ArrowDtype(pa.float64())), upto(next_(f.announce_date)), upto(next_(effective(f, law)))]
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #f01f1b6e
 def gap_of(printed, *held):
     "Distance of the printed number from the nearest reading; None where none is known."
     known = [h for h in held if h is not None]
@@ -210,12 +236,15 @@ def deduction_wrong(f, law, choice):
         return None if gap is None or ((last is None or act_from(charges) is None) and gap > choice.deduction_slack_days) else gap > choice.deduction_slack_days
     return by_row(f, of, "offset_days_printed", "is_never_in_custody", *held, "charges")
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #5851bcf1
 def says_deduction(f):
     "A term of which the number of deducted days is told, or of which is said that there was no custody."
     told = (f.offset_days_printed.notna() | f.is_never_in_custody.fillna(False)).astype(BOOL)
     return counted(f) & told
 
-def days_deducted_off(f, law): return by_row(f, gap_of, "offset_days_printed", *days_held(f, law), kind=pd.ArrowDtype(pa.float64()))
+def days_deducted_off(f, law):
+    "Days between the printed number and the nearest reading."
+    return by_row(f, gap_of, "offset_days_printed", *days_held(f, law), kind=pd.ArrowDtype(pa.float64()))
 
 def near_end_severity(f, law, choice):
     "S4 where the end is near or past, else S3."
@@ -255,13 +284,15 @@ def had_measure(f):
         return None if m is None or since is None or judged is None else any(x["kind"] in OUTSIDE_PRISON and x["from"] and since <= day(x["from"]) <= judged for x in m)
     return counted(f) & by_row(f, of, "measures", "charges", "announce_date")
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #882cb902
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #7cc4b921
 def file_of(files, case, kinds=("suspended", "control")):
     "The first file of community correction about this sentence."
     own = [c for c in files or [] if c["kind"] in kinds and c["case"] == case]
     return own[0] if own else None
 
-def corrected(f, field, kind=DATE): return by_row(f, lambda c, case: (file_of(c, case) or {}).get(field), "corrections", "case_no", kind=kind)
+def corrected(f, field, kind=DATE):
+    "A field of the file of community correction."
+    return by_row(f, lambda c, case: (file_of(c, case) or {}).get(field), "corrections", "case_no", kind=kind)
 
 @asked_last
 def correction_off(f, law) -> pd.DataFrame:
@@ -278,6 +309,7 @@ def correction_off(f, law) -> pd.DataFrame:
     lawful = column((plain(c) if plain(p) == "control" else plain(l) for c, l, p in zip(control, last, f.principal_penalty, strict=True)), f.index, DATE)
     return pd.DataFrame({"start": days_between(eff, start), "end": days_between(lawful, end)})
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #c59fa468
 def correction_dates_wrong(f, law, choice):
     "Probation or control does not begin with effect, or does not end when it must. 考验期、管制期起止日期错误。"
     o = correction_off(f, law)
@@ -290,6 +322,7 @@ def under_probation(f):
     return (f.verdict == "guilty") & ((f.principal_penalty == "control") | f.is_suspended) & has
 
 def correction_days(f, law):
+    "The larger of both distances in days."
     o = correction_off(f, law)
     return by_row(f, lambda a, b: max((abs(x) for x in (a, b) if x is not None), default=None), o["start"], o["end"], kind=INT)
 
@@ -297,7 +330,7 @@ def correction_severity(f, law, choice):
     "S2 up to some days, else S3."
     return by_row(f, lambda n: 2 if n is not None and n <= choice.small_error_days else 3, correction_days(f, law), kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #afec0996
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #eb782bea
 def singles(charges, penalty):
     "Months of the single terms of one penalty; None where one is missing."
     if charges is None or any(c["penalty"] is None for c in charges): return None
@@ -315,6 +348,7 @@ def total_range(f, law) -> pd.DataFrame:
     got = combine_terms(f.principal_penalty[known].astype(object), terms[known], f.announce_date[known], single=False, law=law)
     return got[["min", "max"]].set_axis(f.index[known]).reindex(f.index).astype(out.dtypes.to_dict())
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #738595a3
 def total_wrong(f, law, choice):
     "The total is below the longest single term or above the sum or the cap, or the fines were not added up. 决定执行的刑期超出数罪并罚幅度，或者罚金未相加。"
     r = total_range(f, law)
@@ -327,6 +361,7 @@ def total_wrong(f, law, choice):
         return any3([term, money])
     return by_row(f, of, months_of(f), r["min"], r["max"], "charges", "fine_yuan", fines, "confiscation_kind")
 
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #f5e8874c
 def several(f):
     "A term for more than one crime."
     many = by_row(f, lambda c: None if c is None else len(c) > 1, "charges")
@@ -340,10 +375,12 @@ def total_severity(f, law, choice):
     "S4 above the range, else S3."
     return by_row(f, lambda t, high: 4 if t is not None and high is not None and t > high else 3, months_of(f), total_range(f, law)["max"], kind=INT)
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #a6bd3467
+# %% ../../../notebooks/specials/chapters/penalty_execution_term.ipynb #57f27668
 FOR_LIFE = ("life", "death_reprieve", "death")
 
-def years_of(x): return int(x) if x and x.isdigit() else None
+def years_of(x):
+    "Years as a number; None where words stand."
+    return int(x) if x and x.isdigit() else None
 
 def left_prison(terms, case):
     "Day of release from prison for this case, and how."
