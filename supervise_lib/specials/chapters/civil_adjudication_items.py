@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'DEFENDING', 'SUING', 'HELD', 'any3', 'all3', 'later', 'above', 'each',
-           'on_items', 'with_law', 'rowwise', 'is_trial', 'is_enforcement', 'day_of', 'add_days', 'main_hearings',
-           'role_of', 'in_custody', 'severity_by', 'pilot', 'whitelisted_on']
+           'on_items', 'with_law', 'rowwise', 'quiet', 'is_trial', 'is_enforcement', 'day_of', 'add_days',
+           'main_hearings', 'role_of', 'in_custody', 'severity_by', 'pilot', 'organisation', 'whitelisted_on',
+           'document_of', 'by_retrial', 'by_request', 'by_false_suit']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #1e4176ac
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #bbb24e53
 import datetime as dt
 import pandas as pd, pyarrow as pa
+from ...law.routes import instrument_for
 from ...law.values import Law
 from ...model.lists import to_lists
-from ...model.verdicts import BOOL
+from ...model.verdicts import BOOL, STRING
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #694ee948
@@ -37,7 +39,7 @@ def above(a, b):
     "Is a number above another? None where either is missing."
     return None if a is None or b is None else a > b
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #afe62bb5
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #d43cf3fb
 def each(fn, *columns, kind=BOOL) -> pd.Series:
     "The function of every row's values, as a column. 逐行"
     rows = zip(*(to_lists(c) for c in columns), strict=True)
@@ -60,7 +62,11 @@ def rowwise(fn, lists, *columns, kind=BOOL) -> pd.Series:
     rows = zip(lists, *(to_lists(c) for c in columns), strict=True)
     return pd.Series([fn(*row) for row in rows], index=columns[0].index, dtype=kind)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #c4011c29
+def quiet(law: Law) -> Law:
+    "The same law without the trail: for arithmetic that asks day by day what the rule has read row by row. 不留痕的法条读取"
+    return Law(law.folder, law.as_of)
+
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #30cdeb98
 DEFENDING, SUING = ("defendant", "respondent", "appellee"), ("plaintiff", "applicant", "appellant")
 HELD = ("prison", "detention")
 
@@ -101,6 +107,36 @@ def pilot(f, law: Law) -> pd.Series:
     rules = law.on("pilot_court_rules", f.filing_date)
     return each(lambda held, here, day: None if day is None else False if held is None else here, rules, f.is_pilot_court, f.filing_date)
 
+def organisation(party) -> str | None:
+    "The credit code in a party key."
+    return party[2:] if party and party.startswith("O:") else None
+
 def whitelisted_on(white, uscc, day, kinds) -> bool:
     "Does a list of lawful mass litigants name the organisation on the day?"
     return any(w["uscc"] == uscc and w["kind"] in kinds and (w["from"] is None or day is None or w["from"] <= day) and (w["to"] is None or day is None or w["to"] >= day) for w in white or [])
+
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #3f449eb3
+def document_of(f) -> pd.Series:
+    "The document that a breach would touch, as the table of routes names it."
+    def of(kind, procedure, close):
+        if kind in ("enforcement", "payment_order"): return "enforcement_act" if kind == "enforcement" else kind
+        if kind is None or close is None: return None
+        return "confirmation_ruling" if procedure == "special" or close == "confirm" else "mediation_statement" if close == "mediation" else "judgment"
+    return each(of, f.matter_kind, f.procedure_kind, f.close_kind, kind=STRING)
+
+def by_retrial(f):
+    "A ground of retrial: a suggestion of retrial where there is a judgment, else one on the procedure. 属再审事由：对判决提出再审检察建议，其他提出审判程序违法检察建议。"
+    return _for_judgment(f, "retrial_suggestion")
+
+def by_request(f):
+    "Wrong application of law: the higher procuratorate is asked to protest a judgment; else one on the procedure. 适用法律错误：判决提请上级院抗诉，其他提出审判程序违法检察建议。"
+    return _for_judgment(f, "protest_request")
+
+def by_false_suit(f):
+    "Mediation by false litigation harms public interest: a suggestion of retrial. 虚假诉讼形成的调解书：提出再审检察建议。"
+    return instrument_for(document_of(f), "county", "retrial_suggestion")
+
+def _for_judgment(f, wanted):
+    documents = document_of(f)
+    found = instrument_for(documents, "county", wanted)
+    return found.where((documents == "judgment").fillna(False), "suggestion_trial").where(documents.notna(), pd.NA)
