@@ -88,7 +88,7 @@ def days_too_early(f, law):
     "Days by which the closing came too early."
     return days_between(f.close_date, no_assets_from(f.filing_date, law))
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #30431383
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #f4208521
 def forgotten(f, law, choice):
     "After the closing the searches were not repeated, or assets came to light and the enforcement was not resumed. 终本后未定期查询，或者发现财产未恢复执行。"
     law.on("zb_requery_months", f.close_date), law.on("zb_requery_years", f.close_date)
@@ -99,7 +99,7 @@ def forgotten(f, law, choice):
         resumed, end = min(back, default=None), min([law.as_of, *back])
         due = [d for d in search_days(closed, asked) if add_days(d, choice.search_grace_days) <= end]
         made = sorted(s["date"] for s in searches or [] if s["channel"] == "network" and s["date"] and s["date"] > closed)
-        gaps = False if not due else None if searches is None else any(not any(a < m <= add_days(b, choice.search_grace_days) for m in made) for a, b in zip([closed, *due], due))
+        gaps = False if not due else None if searches is None else any(not any(a < m <= add_days(b, choice.search_grace_days) for m in made) for a, b in zip([closed, *due[:-1]], due, strict=True))
         seen = [s["date"] for s in searches or [] if s["date"] and s["date"] > closed and s["yuan"] and s["yuan"] >= choice.assets_min_yuan and s["result"] not in ("not_disposable", "small_ignored")]
         seen += [p["registered"] for p in owned or [] if p["registered"] and p["registered"] > closed] + [g["arrived"] for g in got or [] if g["arrived"] and g["arrived"] > closed and g["yuan"] and g["yuan"] >= choice.assets_min_yuan]
         earning = sorted({w["month"] for w in wages or [] if w["month"] > f"{closed:%Y-%m}" and w["base"] and w["base"] >= choice.wage_min_yuan})

@@ -258,17 +258,17 @@ def pilot_announced(f, law):
     only = each(lambda services, cause, abroad, events: any(s["mode"] == "announcement" for s in services or []) and not any(w in (cause or "") for w in STATUS) and not abroad and not any(e["kind"] == "deduct_appraisal" for e in events or []), f.services, f.cause_name, f.is_foreign_related, f.limit_events)
     return pilot(f, law) & (claim <= free) & only
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #f0bf8f16
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #1a7543ce
 RULES = (
     Rule(lends_by_trade, id="TRIAL_R16", title=Text("Professional lender not recognised by the court", "职业放贷人未识别"), severity=3, needs=("loans", "claims", "doc_date", "papers"), applies=loan_judged, exclusions=(licensed, among_kin), reads=("prof_lender_2y",),
-         choices=("lender_years", "lender_borrowers"), shows=("lent", "whitelisted"), instrument=by_request, tier=2),
+         choices=("lender_years", "lender_borrowers"), shows=("lent", "whitelisted"), complete=("whitelists",), instrument=by_request, tier=2),
     Rule(above_cap, id="TRIAL_R17", title=Text("Court document supports interest above the cap or an inflated principal", "裁判支持超限利息、砍头息、复利"), severity=cap_severity, needs=("loans", "claims", "filing_date"), applies=loan_decided, exclusions=(licensed,),
-         reads=("rate_protected", "rate_protected_lpr_multiple", "lpr_1y", "rate_transition_unsettled"), choices=("rate_tolerance", "yuan_tolerance"), shows=("whitelisted",), margin=excess_yuan, margin_unit=YUAN, instrument=by_request),
+         reads=("rate_protected", "rate_protected_lpr_multiple", "lpr_1y", "rate_transition_unsettled"), choices=("rate_tolerance", "yuan_tolerance"), shows=("whitelisted",), complete=("whitelists",), margin=excess_yuan, margin_unit=YUAN, instrument=by_request),
     Rule(wrong_fee, id="TRIAL_R28", title=Text("Court fees wrong or not refunded", "诉讼费计收、胜诉退费违法"), severity=4, needs=("fees", "claim_yuan", "cause_name", "filing_date"), applies=about_money, choices=("fee_tolerance_yuan", "refund_days", "money_causes"),
          reads=("court_fee_first_yuan", "court_fee_steps_yuan", "court_fee_rates", "court_fee_half_share", "labour_fee_yuan", "fee_refund_basis"), shows=("close_kind", "procedure_kind", "effective_date"), instrument="suggestion_trial", tier=2),
     Rule(staged, id="TRIAL_R32", title=Text("False mediation accepted by the court", "虚假调解"), severity=3, needs=("parties", "filing_date", "close_date"), applies=mediated_money, exclusions=(mass_plaintiff,),
          choices=("points_fast", "points_no_contest", "points_distressed", "points_relation", "points_property", "points_same_agent", "points_same_day", "points_round", "fast_days", "fake_mediation_points"),
-         shows=("kin", "debts", "terms", "claims", "agents"), margin=points, margin_unit=Text("points", "分"), instrument=by_false_suit, tier=2),
+         shows=("kin", "debts", "terms", "claims", "agents", "whitelisted"), complete=("whitelists",), margin=points, margin_unit=Text("points", "分"), instrument=by_false_suit, tier=2),
     Rule(not_small, id="TRIAL_R34", title=Text("Small-claims procedure used where it may not be", "小额诉讼程序适用错误"), severity=4, needs=("claim_yuan", "filing_date"), applies=under_small, exclusions=(agreed_small, pilot_announced),
          reads=("small_claim_cap_ratio", "small_claim_agreed_cap_ratio", "pilot_court_rules", "pilot_small_claim_yuan", "pilot_small_claim_agreed_yuan"), shows=("avg_wage_yuan", "cause_name", "limit_events", "services"), margin=yuan_above, margin_unit=YUAN, instrument="suggestion_trial"),
 )

@@ -154,12 +154,12 @@ def days_late_issued(f, law):
     due = period_days_civil(f.accept_date, law.on("payment_order_issue", f.accept_date))
     return each(lambda a, b: None if a is None or b is None else float((b - a).days), due, f.issue_date, kind=FLOAT)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #0eba9127
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #40183427
 RULES = (
     Rule(preserved_too_much, id="TRIAL_R25", title=Text("Preservation out of bounds", "超标的、超期保全"), severity=3, needs=("preserved",), applies=has_preservation, exclusions=(indivisible,), choices=("over_ratio",),
          reads=("prelit_sue_days", "guarantee_ratio_max", "preservation_release_days", "freeze_deposit", "seal_movable", "seal_immovable"), shows=("filing_date", "close_kind", "effective_date"), instrument="suggestion_trial", tier=2),
     Rule(odd_sale, id="TRIAL_R26", title=Text("Judicial sale anomalies", "司法拍卖异常"), severity=sale_severity, needs=("sales",), applies=had_sales, reads=("auction_floor", "auction_drop", "auction_relist", *NOTICES), choices=("sale_days", "single_bids_min"),
          shows=("single_bids", "executor_staff_id"), margin=lowest_price, margin_unit=Text("yuan", "元"), instrument="suggestion_enforcement", tier=2),
     Rule(odd_order, id="TRIAL_R27", title=Text("Payment order irregular", "支付令违法"), severity=4, needs=("accept_date", "issue_date"), applies=is_order, exclusions=(lawful_series,), reads=("payment_order_issue", "payment_order_objection", "payment_order_void"),
-         choices=("order_months", "order_series_min"), shows=("service_mode", "service_done_date", "objection_date", "enforced", "order_series", "whitelisted", "companies", "deaths"), margin=days_late_issued, margin_unit=DAYS, instrument="suggestion_trial"),
+         choices=("order_months", "order_series_min"), shows=("service_mode", "service_done_date", "objection_date", "enforced", "order_series", "whitelisted", "companies", "deaths"), complete=("whitelists",), margin=days_late_issued, margin_unit=DAYS, instrument="suggestion_trial"),
 )
