@@ -65,7 +65,7 @@ def effective_on_signature(f):
         return None if effective is None or effective in (written, closed, *main_hearings(hearings)) else False
     return each(maybe, f.services, f.effective_date, f.doc_date, f.hearings, f.close_date)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #64d892c8
+# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #90f7dcb2
 JUDGES = ("presiding", "undertaker", "member", "assessor")
 
 def _alone(procedure, panel, instance, group, ordinary, appeal):
@@ -90,6 +90,7 @@ def _even(panel, kind, closed):
     "Does the bench have an even number of members at the end?"
     if kind is None or kind == "single": return None if kind is None else False
     if panel is None: return None
+    if closed is None and any(p["to"] for p in panel): return None
     seats = {p["staff"] for p in panel if p["role"] in JUDGES and (p["to"] is None or closed is None or p["to"] >= closed)}
     return len(seats) % 2 == 0 if len(seats) > 1 else None
 
@@ -184,7 +185,7 @@ def from_union(f, choice):
         return bool(mine) and all(a["kind"] in RECOMMENDED and a["recommended"] and any(u in a["recommended"] for u in UNIONS) for a in mine)
     return each(all_so, f.agents)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #d146a6e6
+# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #2969c16d
 CLOSING = {"judgment": "judgment", "mediation": "mediation", "dismiss": "ruling", "withdrawal": "ruling", "confirm": "ruling"}
 
 def distance(a, b):
@@ -210,7 +211,7 @@ def runs_backwards(f, choice):
         days = main_hearings(hearings)
         parts = [kind == "judgment" and any(later(days[-1], d) for d in (written, announced) if d) if days else False]
         parts += [later(written, s["done"]) for s in services or [] if s["doc"] == kind and s["done"] and s["mode"] != "announcement"]
-        if kind == "mediation": parts.append(None if pretrial is None else not pretrial and filed > written)
+        if kind == "mediation": parts.append(None if pretrial is None else False if pretrial else later(filed, written))
         first = next((h["start"] for h in hearings or [] if h["start"] and not h["pretrial"]), None)
         return any3([*parts, _drafted(papers, first, choice.same_text_bits)])
     return each(judge, f.close_kind, f.doc_date, f.announce_date, f.hearings, f.services, f.papers, f.filing_date, f.is_pre_mediation)

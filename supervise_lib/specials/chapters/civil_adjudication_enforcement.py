@@ -9,18 +9,18 @@ __all__ = ['BENCH', 'LEFT', 'DWELLING', 'ENFORCE', 'RULES', 'one_hand', 'of_a_ju
            'days_kept', 'lies_still', 'still_open', 'objection_pending', 'still_listed', 'was_listed', 'listed_again',
            'days_listed']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #6efd5f24
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #db4ce805
 import pandas as pd
 from ...law.calendar import days_between, period_days_civil
 from ...law.enforcement_clocks import delisting_due, enforcement_due, no_assets_from, notice_due, search_days
 from ...model.lists import to_lists
 from ...model.rules import Rule
-from ...model.verdicts import BOOL, one_of
+from ...model.verdicts import BOOL, known_absent, one_of
 from .civil_adjudication_items import DATE, DAYS, INT, add_days, any3, each, is_enforcement, later
 from .civil_adjudication_items import on_items, quiet, severity_by, with_law
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #bd292c67
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #8d65d45a
 BENCH = ("presiding", "undertaker", "member")
 
 def one_hand(f):
@@ -37,7 +37,7 @@ def of_a_judgment(f):
 def rural_tribunal(f):
     "Decided by a people's tribunal, which local rules may let enforce simple cases itself; whether it may is not recorded. 人民法庭自审自执的简单案件（地方规定未载）。"
     objected = each(lambda executor, objections: any(o["judge"] == executor for o in objections or []), f.executor_staff_id, f.objections)
-    return each(lambda where, own: False if own or not where or "法庭" not in where else None, f.basis_tribunal, objected)
+    return each(lambda where, own: False if own or (where and "人民法庭" not in where) else None, f.basis_tribunal, objected)
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #8af6a157
 LEFT, DWELLING = ("controlled", "not_handled"), "house"
@@ -88,7 +88,7 @@ def days_too_early(f, law):
     "Days by which the closing came too early."
     return days_between(f.close_date, no_assets_from(f.filing_date, law))
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #f4208521
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #c0b37a0d
 def forgotten(f, law, choice):
     "After the closing the searches were not repeated, or assets came to light and the enforcement was not resumed. 终本后未定期查询，或者发现财产未恢复执行。"
     law.on("zb_requery_months", f.close_date), law.on("zb_requery_years", f.close_date)
@@ -112,7 +112,7 @@ def debtor_gone(f):
     def gone(parties, deaths, companies):
         dead = {d["person"] for d in deaths or []} | {c["uscc"] for c in companies or [] if c["deregistered"] or c["status"] == "deregistered"}
         mine = [p["person"] or p["uscc"] for p in parties or [] if p["role"] == "enforcement_debtor"]
-        return bool(mine) and all(x in dead for x in mine)
+        return None if parties is None else bool(mine) and all(x in dead for x in mine)
     return each(gone, f.parties, f.deaths, f.companies)
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #ba7e8faf
@@ -193,7 +193,7 @@ def objection_pending(f):
     "An objection is pending. 执行异议、案外人异议审查中。"
     return each(lambda objections: any(o["decided"] is None for o in objections or []), f.objections)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #615cc6e9
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #4876dcd4
 def still_listed(f, law):
     "Still on the list of dishonest debtors after performance, or listed after his death. 履行完毕后未及时屏蔽失信信息，或者将死者纳入失信。"
     done = f.full_perform_date.where(f.full_perform_date.notna(), f.close_date.where((f.enforcement_close_kind == "done").fillna(False), pd.NA))
@@ -213,7 +213,8 @@ def was_listed(f):
 
 def listed_again(f):
     "Put on the list again after the removal day for what came later. 屏蔽后因新的事由再次纳入。"
-    return f.blacklist_date > f.full_perform_date
+    dead = each(lambda deaths, listed: any(d["date"] and listed and d["date"] < listed for d in deaths or []), f.deaths, f.blacklist_date)
+    return known_absent(f.blacklist_date > f.full_perform_date) & ~dead
 
 def days_listed(f, law):
     "Days on the list after the last day to remove."

@@ -17,7 +17,7 @@ from ...model.verdicts import BOOL, known_absent, one_of
 from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, any3, each, is_trial, later, on_items, with_law
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #fb40a445
+# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #89b7dc4c
 LIMITED = ("ordinary", "summary", "small_claim", "second", "special")
 SUIT_PAPERS = ("complaint", "summons")
 
@@ -33,15 +33,14 @@ def _published(services):
 def limits(f, law) -> pd.DataFrame:
     "Last day of the trial limit: `first` by what is recorded for certain, `last` with everything read in the court's favour. 审限届满日"
     services = with_law(f.services, days=on_items(law, "announce_days", f.services, "start"))
-    plain = pd.Series([_deductions(e, []) for e in to_lists(f.limit_events)], index=f.index, dtype=object)
     more = pd.Series([_deductions(e, _published(s)) for e, s in zip(to_lists(f.limit_events), services, strict=True)], index=f.index, dtype=object)
-    ask = lambda deductions, doubtful: last_days(f.procedure_kind, f.filing_date, deductions, to_lists(f.limit_events), law, law.as_of, f.is_pilot_court, doubtful)
-    return pd.DataFrame({"first": ask(plain, False), "last": ask(more, True)})
+    return pd.DataFrame({name: last_days(f.procedure_kind, f.filing_date, more, to_lists(f.limit_events), law, law.as_of, f.is_pilot_court, doubtful) for name, doubtful in (("first", False), ("last", True))})
 
 def closed_on(f, law) -> pd.Series:
     "The day of closing in law; the day of the data for a case that is still open; missing where the records disagree. 法定结案日"
     def day(kind, close, announced, doc, services):
         if kind is None and close is None and announced is None and doc is None: return law.as_of
+        if kind is None: return None
         if kind == "judgment": return closing_day(announced, [s for s in services or [] if s["doc"] == "judgment"]) or close
         if kind == "mediation": return closing_day(None, [s for s in services or [] if s["doc"] == "mediation"]) or close
         return close
@@ -87,12 +86,14 @@ def _undocumented(event, services, fees):
     if event["kind"] == "deduct_appraisal": return None if fees is None else not any(x["kind"] == "appraisal_fee" for x in fees)
     return False
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #d3974815
+# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #f65ff1b4
 def _endless(event, services, hearings, closed, as_of, days):
     "Has a deduction no end, after so long, without any step since, in a case that is still open?"
     if event["kind"] in LEVEL or event["to"] is not None or closed or event["from"] is None: return False
+    unknown = services is None and hearings is None
     steps = [s["start"] for s in services or [] if s["start"]] + [h["start"].date() for h in hearings or [] if h["start"]]
-    return (as_of - max([event["from"], *steps])).days > days
+    idle = (as_of - max([event["from"], *steps])).days > days
+    return None if idle and unknown else idle
 
 def made_up(f, law, choice):
     "The extension, deduction or closing does not fit the other records of the case. 审限延长、扣除、结案与案件其他记载不符。"

@@ -140,13 +140,13 @@ def is_order(f):
     "A payment order."
     return f.matter_kind == "payment_order"
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #d9b0d841
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #19a7066d
 SERIAL = ("bank", "licensed_lender", "insurer", "property_management", "utility", "insolvency_administrator", "government")
 
 def lawful_series(f, law, choice):
     "A bank, property manager, utility or administrator on the list, and nothing wrong but the number of its orders. 白名单债权人（银行、物业、水电气、破产管理人等）批量申请，别无异常。"
     issue, object_, lapse = (period_days_civil(d, law.on(n, d)) for n, d in (("payment_order_issue", f.accept_date), ("payment_order_objection", f.service_done_date), ("payment_order_void", f.issue_date)))
-    listed = each(lambda white, creditor, day: whitelisted_on(white, organisation(creditor), day, SERIAL), f.whitelisted, f.creditor_party_id, f.accept_date)
+    listed = each(lambda white, creditor, day: None if creditor is None else whitelisted_on(white, organisation(creditor), day, SERIAL), f.whitelisted, f.creditor_party_id, f.accept_date)
     return listed & ~_hard(f, issue, object_, lapse)
 
 def days_late_issued(f, law):

@@ -34,7 +34,7 @@ def announced(f):
     "A suit in which a complaint, a summons or a judgment was served by announcement."
     return is_trial(f) & each(lambda s, n: None if recorded(s, n) is None else any3(None if x["mode"] is None or (x["mode"] == "announcement" and x["doc"] is None) else x["mode"] == "announcement" and x["doc"] in MAIN for x in recorded(s, n)), f.services, f.court_services)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #c22fc1be
+# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #903d1d4e
 def was_summary(f):
     "A suit that is, or was before it was converted, under summary or small-claims procedure."
     return is_trial(f) & (one_of(f.procedure_kind, SUMMARY) | known_absent(one_of(f.previous_procedure_kind, SUMMARY)))
@@ -49,6 +49,7 @@ def announced_in_summary(f):
             if s["mode"] is None: return None
             if s["mode"] != "announcement" or (s["doc"] is not None and s["doc"] not in MAIN): return False
             if roles.get(s["party"]) == "third": return False
+            if roles.get(s["party"]) is None: return None
             if ordinary and changed is None: return None
             return None if s["doc"] is None else not ordinary or later(changed, s["start"])
         return any3(one(s) for s in rows)
