@@ -66,7 +66,7 @@ def quiet(law: Law) -> Law:
     "The same law without the trail: for arithmetic that asks day by day what the rule has read row by row. 不留痕的法条读取"
     return Law(law.folder, law.as_of)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #30cdeb98
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #9c8c4661
 DEFENDING, SUING = ("defendant", "respondent", "appellee"), ("plaintiff", "applicant", "appellant")
 HELD = ("prison", "detention")
 
@@ -98,6 +98,7 @@ def in_custody(custody, person, day):
     "Was the person in prison or in a detention centre on the day?"
     return any(c["person"] == person and c["kind"] in HELD and c["from"] and c["from"] <= day and (c["to"] is None or c["to"] >= day) for c in custody or [] if day)
 
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #ebd30b4d
 def severity_by(flag, yes: int, no: int) -> pd.Series:
     "One severity where the flag is true, another where it is not or is not known."
     return pd.Series([yes if x is True else no for x in to_lists(flag.astype(BOOL))], index=flag.index, dtype=INT)

@@ -76,7 +76,7 @@ def _by_sum(items, principal, contract, filed, law, tolerance):
     parts = protected(principal, float("inf"), start, end, contract, filed, law)
     return None if any(p[4] is None for p in parts) else sum(c["awarded"] for c in dated) - sum(p[4] for p in parts)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #edb4ee37
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #cf1ed50f
 def _excess(loans, claims, filed, law, tolerance):
     "(rate above the cap?, yuan above what is protected) of a case with one lender; several loans are taken by the most generous cap."
     first = max(loans, key=lambda x: x["contract"])["contract"] if all(x["contract"] for x in loans) else None
@@ -94,6 +94,7 @@ def _read_caps(f, law):
     law.on("rate_protected_lpr_multiple", used), law.on("lpr_1y", used), law.on("rate_transition_unsettled", f.filing_date.where(old.notna(), pd.NA))
     return quiet(law)
 
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #83bf21b0
 def excess_yuan(f, law, choice):
     "Interest awarded beyond what is protected, in yuan. 超出受保护利息的金额"
     asked = _read_caps(f, law)

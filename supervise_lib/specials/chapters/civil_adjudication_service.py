@@ -159,7 +159,7 @@ def appeared(f, law):
         return False if final or not short else all3(present.get(s["party"]) for s in short)
     return rowwise(all_there, _due(f, law), f.hearings, f.effective_date, f.procedure_kind, f.parties)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #f60f52c1
+# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #88102bbd
 def served_on_absent(f):
     "Papers signed for after the party's death or by a party in custody, or a suit against a person who was dead. 向已死亡、在押人员“送达”，或者以死者为被告。"
     def judge(parties, services, by_court, deaths, custody, filed):
@@ -175,7 +175,7 @@ def served_on_absent(f):
             if person is None or s["returned"]: return False
             if person in died: return None if day is None else day > died[person]
             inside = in_custody(custody, person, day)
-            return False if not inside or s["mode"] == "transfer" else None if s["signer"] is None or s["mode"] is None else s["signer"] == "self" and s["mode"] != "announcement"
+            return False if not inside or s["mode"] in ("transfer", "announcement") else None if s["signer"] is None or s["mode"] is None else s["signer"] == "self"
         return any3([*suits, *(([None] if died or custody else []) if rows is None else [one(s) for s in rows])])
     return each(judge, f.parties, f.services, f.court_services, f.deaths, f.custody, f.filing_date)
 
