@@ -67,14 +67,15 @@ def formally_wrong(f, law) -> pd.Series:
     rows = zip(to_lists(f.close_date), to_lists(from_), steps, to_lists(f.searches), to_lists(f.has_no_assets_review), to_lists(f.receipts), strict=True)
     return pd.Series([judge(*row) for row in rows], index=f.index, dtype=BOOL)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #65284d2f
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #d3c4db71
 def closed_wrongly(f, law, choice):
     "Closed for lack of assets too early, without a required step, or although assets were there. 不符合终结本次执行程序的条件而终本。"
     return formally_wrong(f, law) | assets_left(f, choice)
 
 def without_assets(f):
-    "An enforcement closed for lack of assets."
-    return is_enforcement(f) & (f.enforcement_close_kind == "no_assets")
+    "An enforcement closed for lack of assets; one without any closing is still open."
+    still = f.enforcement_close_kind.isna() & f.close_date.isna()
+    return is_enforcement(f) & (f.enforcement_close_kind == "no_assets").where(~still, False)
 
 def closing_severity(f, law):
     "S4 for a missing step, S3 for assets alone."
