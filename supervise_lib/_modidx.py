@@ -802,6 +802,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                     'supervise_lib/data/demo_trial_turns.py'),
                                                      'supervise_lib.data.demo_trial_turns.former': ( 'data/demo_trial_turns.html#former',
                                                                                                      'supervise_lib/data/demo_trial_turns.py'),
+                                                     'supervise_lib.data.demo_trial_turns.keep_books': ( 'data/demo_trial_turns.html#keep_books',
+                                                                                                         'supervise_lib/data/demo_trial_turns.py'),
                                                      'supervise_lib.data.demo_trial_turns.kin': ( 'data/demo_trial_turns.html#kin',
                                                                                                   'supervise_lib/data/demo_trial_turns.py'),
                                                      'supervise_lib.data.demo_trial_turns.last': ( 'data/demo_trial_turns.html#last',

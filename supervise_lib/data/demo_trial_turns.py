@@ -6,7 +6,7 @@
 __all__ = ['SPECIAL', 'KEY', 'L', 'PILOT', 'TURNS', 'MEDIATED', 'FAST', 'WAGES', 'do', 'case', 'at', 'event', 'slow', 'announced',
            'summary', 'more', 'defendant', 'prison', 'died', 'last', 'services', 'drop', 'doc', 'money', 'absent',
            'agent', 'party', 'kin', 'again', 'former', 'second', 'recommended', 'sit', 'lender', 'debtor', 'staged',
-           'claim', 'tell']
+           'claim', 'tell', 'keep_books']
 
 # %% ../../notebooks/data/demo_trial_turns.ipynb #f37a5ca0
 import datetime as dt
@@ -175,7 +175,7 @@ TURNS += [
     ("R25", "lookalike", lambda s: s.preserved.append(preservation(s, kind="pre_litigation", at=-20)), L()), ("R25", "lookalike", do(lambda s: s.preserved.append(preservation(s, guarantee=1.0)), last("preserved", guarantee_kind="insurance_letter")), L()), ("R25", "undecidable", do(lambda s: s.preserved.append(preservation(s)), last("preserved", target_value_yuan=None)), L()),
 ]
 
-# %% ../../notebooks/data/demo_trial_turns.ipynb #de70d5a2
+# %% ../../notebooks/data/demo_trial_turns.ipynb #9227b956
 WAGES = {2020: 85854, 2021: 93861, 2022: 98649}    # invented figures of a yearly average
 
 def tell(world, scale):
@@ -187,5 +187,15 @@ def tell(world, scale):
             s = Suit(tale, **{k: v for k, v in how.items() if k != "open"})
             change(s)
             s.write(f"TRIAL_{rule}", kind, f"suit-{j}", [f"TRIAL_{r}" for r in how.get("open", ())])
-    for i in range(max(90, round(2000 * scale))): ordinary(tale, i).write()
+    for i in range(max(60, round(2000 * scale))): ordinary(tale, i).write()
+    keep_books(tale)
     return tale.out, tale.truth
+
+def keep_books(tale):
+    "Every court enters a deduction now and then: one more suit for each court and year that has none yet."
+    court = {r["case_no"]: (r["court_code"], r["filing_date"].year) for r in tale.out["civil_cases"]}
+    kept = {court[e["case_no"]] for e in tale.out["trial_limit_events"]}
+    by_code = {p.court_code: p for p in tale.world.places}
+    for code, year in sorted(set(court.values()) - kept):
+        s = Suit(tale, place=by_code[code], day=dt.date(year, 2, 1) + DAY * (len(court) % 90), procedure="summary")
+        s.summary(); s.events.append(deduction(s)); s.write()
