@@ -718,8 +718,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                          'supervise_lib/data/demo_trial_enforcement.py'),
                                                            'supervise_lib.data.demo_trial_enforcement.Enforced.at': ( 'data/demo_trial_enforcement.html#enforced.at',
                                                                                                                       'supervise_lib/data/demo_trial_enforcement.py'),
-                                                           'supervise_lib.data.demo_trial_enforcement.Enforced.receive': ( 'data/demo_trial_enforcement.html#enforced.receive',
-                                                                                                                           'supervise_lib/data/demo_trial_enforcement.py'),
                                                            'supervise_lib.data.demo_trial_enforcement.Enforced.rest_on': ( 'data/demo_trial_enforcement.html#enforced.rest_on',
                                                                                                                            'supervise_lib/data/demo_trial_enforcement.py'),
                                                            'supervise_lib.data.demo_trial_enforcement.Enforced.search': ( 'data/demo_trial_enforcement.html#enforced.search',

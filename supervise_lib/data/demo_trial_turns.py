@@ -12,34 +12,74 @@ __all__ = ['SPECIAL', 'KEY', 'L', 'PILOT', 'TURNS', 'MEDIATED', 'FAST', 'WAGES',
 import datetime as dt
 from .demo_trial import DAY, Suit, Tale, deduction, employ, ordinary, preservation
 
-# %% ../../notebooks/data/demo_trial_turns.ipynb #3b89614e
+# %% ../../notebooks/data/demo_trial_turns.ipynb #3bd5dbab
 SPECIAL, KEY = "civil_adjudication", ("matter_no",)
 L = dict
 
-def do(*steps): return lambda s: [step(s) for step in steps]
-def case(**to): return lambda s: s.case.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
-def at(n): return lambda s: s.at(n)
+def do(*steps):
+    "Several steps one after the other."
+    return lambda s: [step(s) for step in steps]
+def case(**to):
+    "Columns of the suit changed; a function is asked of the suit."
+    return lambda s: s.case.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
+def at(n):
+    "So many days after the filing."
+    return lambda s: s.at(n)
 def event(kind="extension_president", start=150, days=None, approve=150, level="president"):
     "An event of the trial limit."
     return lambda s: s.events.append(dict(limit_event_kind=kind, start_date=s.at(start), end_date=None if days is None else s.at(start + days), approve_date=None if approve is None else s.at(approve), approver_level=level))
-def slow(hearing=185, judged=205): return do(lambda s: s.try_(hearing, judged), lambda s: s.events.append(deduction(s)))
-def announced(**how): return lambda s: s.announce(**how)
-def summary(kind="summary"): return lambda s: s.summary(kind)
-def more(table, **row): return lambda s: s.extra.append((table, {k: v(s) if callable(v) else v for k, v in row.items()}))
-def defendant(s): return s.parties[1]["person_id_no"]
-def prison(start, end): return more("custody_periods", person_id_no=defendant, custody_kind="prison", valid_from=at(start), valid_to=at(end))
-def died(n): return more("deaths", person_id_no=defendant, death_source="household", death_date=at(n), death_record_date=at(n + 200))
-def last(list_, **to): return lambda s: getattr(s, list_)[-1].update(**{k: v(s) if callable(v) else v for k, v in to.items()})
+def slow(hearing=185, judged=205):
+    "Heard and judged late, with a short deduction on record."
+    return do(lambda s: s.try_(hearing, judged), lambda s: s.events.append(deduction(s)))
+def announced(**how):
+    "The defendant is served by announcement."
+    return lambda s: s.announce(**how)
+def summary(kind="summary"):
+    "Under summary or small-claims procedure."
+    return lambda s: s.summary(kind)
+def more(table, **row):
+    "One row of another table."
+    return lambda s: s.extra.append((table, {k: v(s) if callable(v) else v for k, v in row.items()}))
+
+# %% ../../notebooks/data/demo_trial_turns.ipynb #b8c443ea
+def defendant(s):
+    "The number of the defendant."
+    return s.parties[1]["person_id_no"]
+def prison(start, end):
+    "The defendant is in prison for a time."
+    return more("custody_periods", person_id_no=defendant, custody_kind="prison", valid_from=at(start), valid_to=at(end))
+def died(n):
+    "The defendant dies so many days after the filing."
+    return more("deaths", person_id_no=defendant, death_source="household", death_date=at(n), death_record_date=at(n + 200))
+def last(list_, **to):
+    "The last item of a list changed."
+    return lambda s: getattr(s, list_)[-1].update(**{k: v(s) if callable(v) else v for k, v in to.items()})
 def services(keep, **to):
     "Change the services that `keep` picks."
     return lambda s: [x.update(**{k: v(s) if callable(v) else v for k, v in to.items()}) for x in s.services if keep(x)]
-def drop(keep): return lambda s: setattr(s, "services", [x for x in s.services if not keep(x)])
-def doc(kind, party=None): return lambda x: x["served_doc_kind"] == kind and party in (None, x["party_seq"])
-def money(**to): return lambda s: s.money.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
-def absent(i=1): return lambda s: s.parties[i].update(is_present=False, appear_mode="absent")
-def agent(party=2, **row): return lambda s: s.agents.append(dict(agent_seq=len(s.agents) + 1, represents_party_seq=party, agent_id_no=s.person().id_no, agent_kind="lawyer", authority_scope="special") | row)
-def party(role): return lambda s: s.parties.append(dict(party_seq=len(s.parties) + 1, party_role=role, is_present=True, appear_mode="in_person", **s.party()))
-def kin(a, b, kind="sibling"): return more("kinships", person_a_id_no=lambda s: s.parties[a]["person_id_no"], person_b_id_no=lambda s: s.parties[b]["person_id_no"], kin_kind=kind, kin_source="household", valid_from=dt.date(2000, 1, 1))
+def drop(keep):
+    "Services taken out."
+    return lambda s: setattr(s, "services", [x for x in s.services if not keep(x)])
+def doc(kind, party=None):
+    "Picks the services of a paper, and of a party."
+    return lambda x: x["served_doc_kind"] == kind and party in (None, x["party_seq"])
+
+# %% ../../notebooks/data/demo_trial_turns.ipynb #49c59966
+def money(**to):
+    "Fee and refund changed."
+    return lambda s: s.money.update(**{k: v(s) if callable(v) else v for k, v in to.items()})
+def absent(i=1):
+    "A party does not appear."
+    return lambda s: s.parties[i].update(is_present=False, appear_mode="absent")
+def agent(party=2, **row):
+    "One more agent."
+    return lambda s: s.agents.append(dict(agent_seq=len(s.agents) + 1, represents_party_seq=party, agent_id_no=s.person().id_no, agent_kind="lawyer", authority_scope="special") | row)
+def party(role):
+    "One more party."
+    return lambda s: s.parties.append(dict(party_seq=len(s.parties) + 1, party_role=role, is_present=True, appear_mode="in_person", **s.party()))
+def kin(a, b, kind="sibling"):
+    "Two parties are kin."
+    return more("kinships", person_a_id_no=lambda s: s.parties[a]["person_id_no"], person_b_id_no=lambda s: s.parties[b]["person_id_no"], kin_kind=kind, kin_source="household", valid_from=dt.date(2000, 1, 1))
 
 # %% ../../notebooks/data/demo_trial_turns.ipynb #749d49d0
 PILOT = L(since=(2021, 2, 1))
@@ -166,8 +206,10 @@ TURNS += [
     ("R32", "lookalike", do(lambda s: s.settle(3), kin(0, 1)), FAST), ("R32", "undecidable", do(staged, debtor, lambda s: s.claims.clear(), lambda s: s.extra.clear()), FAST),
 ]
 
-# %% ../../notebooks/data/demo_trial_turns.ipynb #690f2fd3
-def claim(yuan): return do(lambda s: setattr(s, "claim", float(yuan)), case(claim_yuan=float(yuan)), summary("small_claim"))
+# %% ../../notebooks/data/demo_trial_turns.ipynb #5737f278
+def claim(yuan):
+    "A claim of so many yuan under small-claims procedure."
+    return do(lambda s: setattr(s, "claim", float(yuan)), case(claim_yuan=float(yuan)), summary("small_claim"))
 
 TURNS += [
     ("R34", "violation", claim(260000), L()), ("R34", "violation", do(claim(20000), case(cause_name="抚养费确认纠纷")), L(open=("R28",))), ("R34", "lookalike", do(claim(90000), lambda s: s.papers[0].update(doc_text="双方当事人同意适用小额诉讼程序。判决如下。")), L()), ("R34", "lookalike", claim(38000), L()), ("R34", "undecidable", claim(90000), L()),
