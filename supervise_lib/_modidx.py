@@ -2293,6 +2293,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'supervise_lib/law/sentences.py')},
             'supervise_lib.law.trial_limits': { 'supervise_lib.law.trial_limits._counts': ( 'law/trial_limits.html#_counts',
                                                                                             'supervise_lib/law/trial_limits.py'),
+                                                'supervise_lib.law.trial_limits._filed': ( 'law/trial_limits.html#_filed',
+                                                                                           'supervise_lib/law/trial_limits.py'),
                                                 'supervise_lib.law.trial_limits._pick': ( 'law/trial_limits.html#_pick',
                                                                                           'supervise_lib/law/trial_limits.py'),
                                                 'supervise_lib.law.trial_limits.announcement_done': ( 'law/trial_limits.html#announcement_done',

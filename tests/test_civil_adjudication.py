@@ -57,7 +57,8 @@ def test_outcomes_add_up_and_a_county_reads_its_own_rows(run):
 
 def test_a_county_never_protests(run):
     leads = run[0].leads
-    assert len(leads) and not leads.instrument.fillna("").str.contains(r"(?:^|;)protest(?:;|$)").any()
+    assert len(leads) and not leads.instruments.fillna("").str.contains(r"(?:^|;)protest(?:;|$)").any()
+    assert {"suggestion_trial", "suggestion_enforcement", "retrial_suggestion", "protest_request"} <= {i for x in leads.instruments for i in x.split(";")}
 
 # --- whole lakes of a few rows -----------------------------------------------------------------------------------------------------------------
 
@@ -147,9 +148,10 @@ def test_pairs_are_numbers_without_names(run):
 
 def test_length_runs_to_the_last_day_recorded():
     day = pd.ArrowDtype(pa.date32())
-    f = pd.DataFrame({"matter_kind": pd.Series(["trial", "trial", "enforcement"], dtype="string[pyarrow]"), "filing_date": pd.Series([dt.date(2023, 1, 1), dt.date(2023, 2, 1), dt.date(2020, 1, 1)], dtype=day), "close_date": pd.Series([dt.date(2023, 3, 2), None, None], dtype=day)})
+    f = pd.DataFrame({"matter_kind": pd.Series(["trial", "trial", "enforcement"], dtype="string[pyarrow]"), "filing_date": pd.Series([dt.date(2023, 1, 1), dt.date(2023, 2, 1), dt.date(2020, 1, 1)], dtype=day), "close_date": pd.Series([dt.date(2023, 3, 2), None, None], dtype=day),
+                      "procedure_kind": pd.Series(["summary", None, None], dtype="string[pyarrow]")})
     d = with_length(f)
-    assert d.days_open.tolist() == [60, 29] and d.was_closed.tolist() == [True, False]
+    assert d.days_open.tolist() == [60, 29] and d.was_closed.tolist() == [True, False] and d.procedure.iloc[0] == "简易"
 
 # --- the catalogue's worked examples ------------------------------------------------------------------------------------------------------------------
 

@@ -95,13 +95,13 @@ TURNS = [
     ("R05", "undecidable", do(announced(), lambda s: s.hearings.clear()), L(open=("R31",))),
 ]
 
-# %% ../../notebooks/data/demo_trial_turns.ipynb #ec6814a3
+# %% ../../notebooks/data/demo_trial_turns.ipynb #473aaabf
 TURNS += [
     ("R06", "violation", died(2), L()), ("R06", "violation", prison(-100, 300), L()), ("R06", "violation", died(-30), L()), ("R06", "lookalike", do(prison(-100, 300), services(lambda x: x["party_seq"] == 2, service_mode="transfer")), L()), ("R06", "lookalike", do(died(-30), party("defendant"), kin(1, 2, "child"), drop(lambda x: x["party_seq"] == 2), lambda s: [s.serve(d, 3, 3) for d in ("complaint", "summons")], lambda s: s.serve("judgment", 3, 51)), L(open=("R33",))),
     ("R06", "undecidable", do(died(10), services(lambda x: x["party_seq"] == 2, service_done_date=None, service_start_date=at(9))), L(open=("R05", "R30"))),
     ("R07", "violation", do(absent(), case(is_default_judgment=True), drop(doc("summons", 2))), L()), ("R07", "violation", do(absent(), case(is_default_judgment=True), services(doc("summons", 2), service_mode="simple", signer_relation=None)), L()), ("R07", "lookalike", do(absent(), case(is_default_judgment=True)), L()), ("R07", "lookalike", do(announced(), case(is_default_judgment=True)), L()),
     ("R07", "undecidable", do(absent(), case(is_default_judgment=True), services(doc("summons", 2), service_mode="post", signer_relation=None)), L()),
-    ("R33", "violation", drop(doc("judgment", 2)), L()), ("R33", "lookalike", do(drop(doc("judgment", 2)), services(doc("judgment", 1), signer_relation="agent"), lambda s: s.agents.append(dict(s.agents[0], agent_seq=2, represents_party_seq=2)), party("third"), lambda s: s.serve("judgment", 3, 52)), L(open=("R32",))), ("R33", "lookalike", announced(), L()), ("R33", "undecidable", drop(doc("judgment")), L()),
+    ("R33", "violation", drop(doc("judgment", 2)), L()), ("R33", "lookalike", do(drop(doc("judgment", 2)), agent(2), party("defendant"), lambda s: s.agents.append(dict(s.agents[-1], agent_seq=3, represents_party_seq=3)), lambda s: s.serve("judgment", 3, 52, signer="agent")), L()), ("R33", "lookalike", announced(), L()), ("R33", "undecidable", drop(doc("judgment")), L()),
     ("R29", "violation", case(receive_date=at(-25)), L()), ("R29", "violation", case(receive_date=at(-70), is_pre_mediation=True, pre_mediation_start_date=at(-66), has_pre_mediation_consent=False), L()), ("R29", "lookalike", case(receive_date=at(-70), is_pre_mediation=True, pre_mediation_start_date=at(-66), has_pre_mediation_consent=True), L()),
     ("R29", "lookalike", case(receive_date=at(-7)), L()), ("R29", "undecidable", case(receive_date=at(-70), is_pre_mediation=True, pre_mediation_start_date=at(-66)), L()),
 ]

@@ -14,7 +14,7 @@ from .dates import INT
 from .intervals import trial_deadline
 from .values import Law
 
-# %% ../../notebooks/law/trial_limits.ipynb #4e2b20e4
+# %% ../../notebooks/law/trial_limits.ipynb #8211609a
 MONTHS = {"ordinary": "limit_ordinary", "summary": "limit_summary", "small_claim": "limit_small", "second": "limit_appeal_judgment"}
 
 def _pick(table: dict, kind, blank) -> pd.Series:
@@ -23,32 +23,38 @@ def _pick(table: dict, kind, blank) -> pd.Series:
     for name, values in table.items(): out = out.where(~(kind == name).fillna(False), values)
     return out
 
+def _filed(filed, procedure, *kinds) -> pd.Series:
+    "The filing days of these procedures: the law is asked for no other row, so that a row cites only what holds for it."
+    return filed.where(procedure.isin(list(kinds)).to_numpy(bool), pd.NA)
+
 def limit_months(procedure: pd.Series, filed: pd.Series, law: Law, pilot: pd.Series | None = None) -> pd.Series:
     "Months of the trial limit by procedure and filing day; special procedure has days instead and gives 0. 审限月数"
-    found = _pick({k: law.on(n, filed) for k, n in MONTHS.items()} | {"special": 0}, procedure, pd.NA)
+    found = _pick({k: law.on(n, _filed(filed, procedure, k)) for k, n in MONTHS.items()} | {"special": 0}, procedure, pd.NA)
     if pilot is None: return found
     small = (procedure == "small_claim") & pilot.fillna(False)
-    return found.where(~small.fillna(False) | law.on("pilot_limit_small", filed).isna(), law.on("pilot_limit_small", filed))
+    there = law.on("pilot_limit_small", filed.where(small.fillna(False), pd.NA))
+    return found.where(there.isna(), there)
 
 def limit_days(procedure: pd.Series, filed: pd.Series, law: Law) -> pd.Series:
     "Days of the trial limit on top of the months: special procedure is limited in days. 审限日数"
-    return _pick({k: 0 for k in MONTHS} | {"special": law.on("special_limit", filed)}, procedure, pd.NA)
+    return _pick({k: 0 for k in MONTHS} | {"special": law.on("special_limit", _filed(filed, procedure, "special"))}, procedure, pd.NA)
 
-# %% ../../notebooks/law/trial_limits.ipynb #045678fc
+# %% ../../notebooks/law/trial_limits.ipynb #9a8b4507
 def extension_months(procedure: pd.Series, filed: pd.Series, law: Law, pilot: pd.Series | None = None) -> dict[str, pd.Series]:
     "Months that an extension adds, by its kind (extension_president, extension_higher). 延长月数"
-    total, small = law.on("summary_total_max", filed), law.on("small_total_max", filed)
+    total, small = law.on("summary_total_max", _filed(filed, procedure, "summary", "small_claim")), law.on("small_total_max", _filed(filed, procedure, "small_claim"))
     if pilot is not None:
-        here, there = pilot.fillna(False), law.on("pilot_small_total_max", filed)
+        here = pilot.fillna(False)
+        there = law.on("pilot_small_total_max", _filed(filed, procedure, "small_claim").where(here, pd.NA))
         small = small.where(~here | there.isna(), there)
     small = small.where(small.notna(), total) - limit_months(procedure, filed, law, pilot).where(procedure == "small_claim", pd.NA)
-    president = {"ordinary": law.on("ext_ordinary_president", filed), "summary": total - law.on("limit_summary", filed), "small_claim": small,
-                 "second": law.on("limit_appeal_judgment_ext_months", filed), "special": 0}
-    return {"extension_president": _pick(president, procedure, pd.NA), "extension_higher": _pick({"ordinary": law.on("ext_ordinary_higher", filed)}, procedure, 0)}
+    president = {"ordinary": law.on("ext_ordinary_president", _filed(filed, procedure, "ordinary")), "summary": total - law.on("limit_summary", _filed(filed, procedure, "summary")), "small_claim": small,
+                 "second": law.on("limit_appeal_judgment_ext_months", _filed(filed, procedure, "second")), "special": 0}
+    return {"extension_president": _pick(president, procedure, pd.NA), "extension_higher": _pick({"ordinary": law.on("ext_ordinary_higher", _filed(filed, procedure, "ordinary"))}, procedure, 0)}
 
 def extension_days(procedure: pd.Series, filed: pd.Series, law: Law) -> pd.Series:
     "Days that an extension of special procedure adds. 特别程序延长日数"
-    return _pick({"special": law.on("special_limit_ext_days", filed)}, procedure, 0)
+    return _pick({"special": law.on("special_limit_ext_days", _filed(filed, procedure, "special"))}, procedure, 0)
 
 # %% ../../notebooks/law/trial_limits.ipynb #723f4f42
 LEVEL = {"extension_president": ("president", "higher_court"), "extension_higher": ("higher_court",)}

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['LENGTH', 'STATISTICS', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'Length', 'with_length', 'share']
 
-# %% ../../notebooks/specials/civil_adjudication.ipynb #be2f7c66
+# %% ../../notebooks/specials/civil_adjudication.ipynb #5097c522
 from dataclasses import dataclass, replace
 import pandas as pd
+from ..data.contracts import contract
 from ..law.calendar import days_between
 from ..model.special import Special
 from .chapters.civil_adjudication_bench import RULES as BENCH
@@ -24,7 +25,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/civil_adjudication.ipynb #42a4584c
+# %% ../../notebooks/specials/civil_adjudication.ipynb #aa329430
 @dataclass(frozen=True)
 class Length(TimeTo):
     "Time from filing to closing of suits, by procedure. 立案至结案时长"
@@ -34,17 +35,19 @@ class Length(TimeTo):
     def curves(self, frame): return TimeTo.curves(self, with_length(frame))
 
 def with_length(frame: pd.DataFrame) -> pd.DataFrame:
-    "Suits with `days_open` and `was_closed`; an open one runs to the last day recorded of any."
+    "Suits with `procedure` in words, `days_open` and `was_closed`; an open one runs to the last day recorded of any."
     f = frame[(frame["matter_kind"] == "trial").fillna(False).to_numpy(bool)]
     last = max((d for c in ("filing_date", "close_date") for d in f[c].dropna()), default=None)
     closed = f["close_date"].where((f["close_date"] >= f["filing_date"]).fillna(False), pd.NA)
-    return f.assign(days_open=days_between(f["filing_date"], closed.fillna(last) if last else closed), was_closed=closed.notna().astype("bool[pyarrow]"))
+    words = contract("civil_cases").columns["procedure_kind"].values
+    named = f["procedure_kind"].map(lambda k: str(Text(k.replace("_", " "), words.get(k, k))), na_action="ignore")
+    return f.assign(procedure=named.astype("string[pyarrow]"), days_open=days_between(f["filing_date"], closed.fillna(last) if last else closed), was_closed=closed.notna().astype("bool[pyarrow]"))
 
 def share(rule_id, en, zh):
     "The share of a rule's hits by county."
     return Rate(id=f"share_{rule_id.lower()}", title=Text(en, zh), rule=rule_id, by="region_code", key=KEY)
 
-LENGTH = Length(id="length", title=Text("Days from filing to closing by procedure", "各程序立案至结案天数"), days="days_open", seen="was_closed", by="procedure_kind", marks=tuple(n for _, n in limit_marks(Law())))
+LENGTH = Length(id="length", title=Text("Days from filing to closing by procedure", "各程序立案至结案天数"), days="days_open", seen="was_closed", by="procedure", marks=tuple(n for _, n in limit_marks(Law())))
 STATISTICS = (LENGTH, share("TRIAL_R01", "Share over the trial limit", "超审限占比"), share("TRIAL_R05", "Share heard or final too early", "公告期、答辩期不足占比"),
               share("TRIAL_R20", "Share closed without assets against the rules", "违法终本占比"), share("TRIAL_R22", "Share of money kept", "案款超期未发放占比"),
               Pairs(id="agent_judge", title=Text("Agent and judge: pairs beyond chance", "代理人与法官：超出偶然的组合"), left="agent", right="judge"),

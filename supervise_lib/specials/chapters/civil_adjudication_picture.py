@@ -39,7 +39,7 @@ def _order(r, rows, law):
     due = [(text, to_lists(period_days_civil(rows[c], law.on(n, rows[c])))[0]) for text, c, n in ((Text("last day to issue", "发出期限"), "accept_date", "payment_order_issue"), (Text("lapses if unserved", "未送达失效日"), "issue_date", "payment_order_void"))]
     return [(Text("accepted to served", "受理至送达"), r["accept_date"], r["service_done_date"], "free")], marks, due
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_picture.ipynb #f13904ef
+# %% ../../../notebooks/specials/chapters/civil_adjudication_picture.ipynb #5a5d238a
 DRAWN = {"trial": _suit, "enforcement": _enforcement, "payment_order": _order}
 
 def timeline_of(run) -> dict:
@@ -49,4 +49,4 @@ def timeline_of(run) -> dict:
     if not len(rows): return {"spans": [], "marks": [], "limits": []}
     row = {c: to_lists(rows[c])[0] for c in rows.columns}
     spans, marks, found = DRAWN[row["matter_kind"]](row, rows, run.law)
-    return {"spans": [s for s in spans if s[1]], "marks": [m for m in marks if m[1]], "limits": [x for x in found if x[1]]}
+    return {"spans": [s for s in spans if s[1]], "marks": list({(str(m[0]), m[1]): m for m in marks if m[1]}.values()), "limits": [x for x in found if x[1]]}
