@@ -672,6 +672,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                'supervise_lib/data/demo_trial.py'),
                                                'supervise_lib.data.demo_trial.Tale.insure': ( 'data/demo_trial.html#tale.insure',
                                                                                               'supervise_lib/data/demo_trial.py'),
+                                               'supervise_lib.data.demo_trial.Tale.lawyer': ( 'data/demo_trial.html#tale.lawyer',
+                                                                                              'supervise_lib/data/demo_trial.py'),
                                                'supervise_lib.data.demo_trial.Tale.staff': ( 'data/demo_trial.html#tale.staff',
                                                                                              'supervise_lib/data/demo_trial.py'),
                                                'supervise_lib.data.demo_trial._fees': ( 'data/demo_trial.html#_fees',

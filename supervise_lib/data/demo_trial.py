@@ -14,7 +14,7 @@ from .demo_world import Dice, someone
 from ..law.court_fees import case_fee, halved
 from ..law.values import Law
 
-# %% ../../notebooks/data/demo_trial.ipynb #0ca3f945
+# %% ../../notebooks/data/demo_trial.ipynb #aac1de90
 SPECIAL, KEY, DAY = "civil_adjudication", ("matter_no",), dt.timedelta(days=1)
 RULES = [f"TRIAL_R{i:02d}" for i in range(1, 35) if i not in (11, 14, 15, 18)]
 ADULT = (dt.date(1965, 1, 1), dt.date(1998, 12, 31))
@@ -35,6 +35,12 @@ class Tale:
             self.add("court_staff", place, staff_id=no, post_from=dt.date(2012, 3, 1), person_id_no=p.id_no, staff_name=p.name, court_code=place.court_code, dept_name="民事审判庭", post_kind=("clerk" if k >= 20 else "executor" if k >= 10 else "judge"))
         return no
 
+    def lawyer(self, place, k: int) -> dict:
+        "The k-th lawyer of a county, as the columns of an agent."
+        p = self.courts.setdefault((place.code, "lawyer", k), None) or someone(self.world, Dice(self.world.seed, 66 + self.salt, int(place.code), k), place, ADULT)
+        self.courts[place.code, "lawyer", k] = p
+        return dict(agent_id_no=p.id_no, lawyer_licence_no=f"1{place.code}{self.salt}{k:09d}")
+
     def company(self, dice, place, listed=None, since=dt.date(2012, 5, 1), **over) -> str:
         "A company, perhaps on a list of lawful mass litigants; its credit code."
         body = f"91{place.code}MA{self.salt}{self.world.next('trial company'):06d}"[:17]
@@ -49,7 +55,7 @@ class Tale:
             y, m = divmod(first.year * 12 + first.month - 1 + i, 12)
             self.add("social_insurance_records", place, person_id_no=person, employer_uscc=employer, insurance_kind="pension", month=f"{y}-{m + 1:02d}", contrib_base_yuan=4200.0)
 
-# %% ../../notebooks/data/demo_trial.ipynb #339267d6
+# %% ../../notebooks/data/demo_trial.ipynb #7676f620
 class Suit:
     "One suit and its rows, lawful until a turn changes it. 一件民事案件"
     def __init__(self, tale, since=(2022, 6, 1), close="judgment", procedure="ordinary", cause="买卖合同纠纷", claim=None, place=None, plaintiff=None, defendant=None, day=None):
@@ -65,7 +71,7 @@ class Suit:
                          procedure_kind=procedure, panel_kind="single", is_pre_mediation=False, has_pre_mediation_consent=None, is_foreign_related=False, is_group_dispute=False, is_pilot_court=False, is_default_judgment=False, close_kind=close, assign_mode="random", assign_date=self.day)
         a, b = self.party(plaintiff), self.party(defendant)
         self.parties = [dict(party_seq=1, party_role="plaintiff", is_present=True, appear_mode="in_person", **a), dict(party_seq=2, party_role="defendant", is_present=True, appear_mode="in_person", **b)]
-        self.agents = [dict(agent_seq=1, represents_party_seq=1, agent_id_no=self.person().id_no, agent_kind="lawyer", lawyer_licence_no=f"13401{self.n % 97:012d}", authority_scope="special")]
+        self.agents = [dict(agent_seq=1, represents_party_seq=1, agent_kind="lawyer", authority_scope="special", **tale.lawyer(self.place, self.n % 7))]
         self.judge, self.clerk = tale.staff(self.place, self.n % 6), tale.staff(self.place, 20 + self.n % 3)
         self.panel = [dict(staff_id=self.judge, panel_role="undertaker"), dict(staff_id=self.clerk, panel_role="clerk")]
         (self.settle if close == "mediation" else self.try_)()
@@ -78,7 +84,7 @@ class Suit:
         p = who or self.person()
         return dict(party_id=f"P:{p.id_no}", person_id_no=p.id_no, party_name=p.name, address=p.address)
 
-# %% ../../notebooks/data/demo_trial.ipynb #05bc302a
+# %% ../../notebooks/data/demo_trial.ipynb #2d5a35d0
 def hear(self, at, pretrial=False, slot=None):
     "A sitting of the bench on a day, at an hour when all of it are free."
     hour = slot or next(h for h in (9, 10, 14, 15, 16, 8, 11, 13, 17) if not {(s["staff_id"], self.at(at), h) for s in self.panel} & self.tale.busy)
@@ -115,11 +121,12 @@ def settle(self, at=18):
     self.case.update(doc_date=self.at(at), close_date=self.at(at + 2), effective_date=self.at(at + 2))
     self.money, self.papers = dict(bearer=self.parties[0]["party_id"], refund=None), [dict(doc_kind="mediation", doc_date=self.at(at), doc_text="双方当事人自愿达成如下协议。")]
     self.claims = [dict(claim_item_kind="price", claimed_yuan=self.claim, awarded_yuan=round(self.claim * .8, 2))]
+    self.extra = [x for x in self.extra if x[0] != "mediation_terms"]
     self.extra.append(("mediation_terms", dict(term_seq=1, term_kind="pay", term_yuan=round(self.claim * .8, 2), perform_due_date=self.at(at + 60))))
 
 Suit.hear, Suit.serve, Suit.try_, Suit.finish, Suit.settle = hear, serve, try_, finish, settle
 
-# %% ../../notebooks/data/demo_trial.ipynb #57d0f1db
+# %% ../../notebooks/data/demo_trial.ipynb #dec0da21
 def announce(self, party=2, at=10, hearing=70, tried=2, attempts=2, judged=85):
     "The defendant is not found: attempts come back, complaint and summons are announced, later the judgment."
     self.services = [s for s in self.services if s["party_seq"] != party]
@@ -146,6 +153,8 @@ def bench(self, *staff, kind="collegial"):
     who = [self.tale.staff(self.place, k) for k in staff]
     self.case["panel_kind"] = kind
     self.panel = [dict(staff_id=s, panel_role="presiding" if i == 0 else "member") for i, s in enumerate(who)] + [dict(staff_id=self.clerk, panel_role="clerk")]
+    days, self.hearings = [((dt.date.fromisoformat(h["hearing_start_time"][:10]) - self.day).days, h["is_pretrial"]) for h in self.hearings], []
+    for at, pretrial in days: self.hear(at, pretrial)    # at an hour when the new bench is free
 
 def summary(self, procedure="summary"):
     "Summary or small-claims procedure: quicker, the fee halved."

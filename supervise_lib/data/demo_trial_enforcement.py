@@ -12,7 +12,7 @@ import datetime as dt
 from .demo_trial import ADULT, DAY, RULES, Suit, Tale
 from .demo_world import Dice, someone
 
-# %% ../../notebooks/data/demo_trial_enforcement.ipynb #72faa622
+# %% ../../notebooks/data/demo_trial_enforcement.ipynb #abcc43fe
 SPECIAL, KEY = "civil_adjudication", ("matter_no",)
 
 class Enforced:
@@ -22,7 +22,7 @@ class Enforced:
         self.tale, self.n, self.ends = tale, tale.number, ends
         self.dice = d = Dice(tale.world.seed, 55 + tale.salt, self.n)
         self.place, self.judge = d.pick(tale.world.places), None
-        self.day = since or {"done": dt.date(2022, 5, 4), "no_assets": dt.date(2022, 3, 1), "open": tale.world.as_of - DAY * 130}[ends] + DAY * d.between(0, 60)
+        self.day = since or {"done": dt.date(2022, 5, 4), "no_assets": dt.date(2022, 3, 1), "open": tale.world.as_of - DAY * 130}[ends] + DAY * d.between(0, 15 if ends == "open" else 60)
         self.no = f"（{self.day.year}）{self.place.court_code}执{tale.salt}{self.n:05d}号"
         self.debtor, self.creditor = (someone(tale.world, d, self.place, ADULT) for _ in range(2))
         self.sum = float(d.between(200, 900) * 100)

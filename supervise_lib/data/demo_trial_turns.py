@@ -106,7 +106,7 @@ TURNS += [
     ("R29", "lookalike", case(receive_date=at(-7)), L()), ("R29", "undecidable", case(receive_date=at(-70), is_pre_mediation=True, pre_mediation_start_date=at(-66)), L()),
 ]
 
-# %% ../../notebooks/data/demo_trial_turns.ipynb #33efb03d
+# %% ../../notebooks/data/demo_trial_turns.ipynb #7bef4111
 MEDIATED = L(close="mediation", procedure="summary")
 
 def again(same: bool, earlier="judgment"):
@@ -123,7 +123,7 @@ def again(same: bool, earlier="judgment"):
 def former(how="resign", left=-500, kind="lawyer", post="judge", own=True):
     "An agent once served in a court: this one or another."
     def turn(s):
-        s.agents[0]["agent_kind"] = kind
+        s.agents[0].update(agent_kind=kind, agent_id_no=s.person().id_no, lawyer_licence_no=f"19{s.n:015d}" if kind == "lawyer" else None)
         court = s.place if own else s.tale.world.places[(s.tale.world.places.index(s.place) + 9) % len(s.tale.world.places)]
         s.tale.add("court_staff", court, staff_id=f"{court.court_code}-退{s.n}", post_from=s.at(-4000), post_to=s.at(left), person_id_no=s.agents[0]["agent_id_no"], court_code=court.court_code, post_kind=post, leave_kind=how, leave_date=s.at(left), leave_grade="other")
     return turn
