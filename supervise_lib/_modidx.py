@@ -3226,6 +3226,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                                                  'supervise_lib/specials/chapters/civil_adjudication_items.py'),
                                                                           'supervise_lib.specials.chapters.civil_adjudication_items.later': ( 'specials/chapters/civil_adjudication_items.html#later',
                                                                                                                                               'supervise_lib/specials/chapters/civil_adjudication_items.py'),
+                                                                          'supervise_lib.specials.chapters.civil_adjudication_items.lawful_mass': ( 'specials/chapters/civil_adjudication_items.html#lawful_mass',
+                                                                                                                                                    'supervise_lib/specials/chapters/civil_adjudication_items.py'),
                                                                           'supervise_lib.specials.chapters.civil_adjudication_items.main_hearings': ( 'specials/chapters/civil_adjudication_items.html#main_hearings',
                                                                                                                                                       'supervise_lib/specials/chapters/civil_adjudication_items.py'),
                                                                           'supervise_lib.specials.chapters.civil_adjudication_items.on_items': ( 'specials/chapters/civil_adjudication_items.html#on_items',

@@ -11,6 +11,7 @@ import pytest
 from supervise_lib.data.contracts import contract
 from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
 from supervise_lib.data.lake import Lake
+from supervise_lib.model.rules import judge
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
 from supervise_lib.specials.chapters.civil_adjudication_pairs import Pairs, meetings, poisson_tail, suits_by_agent, upper_tail
 from supervise_lib.specials.civil_adjudication import with_length
@@ -74,8 +75,8 @@ def lake_of(folder, **rows):
     return lake
 
 def outcome(lake, rule, no, region=HERE):
-    v = Run("civil_adjudication", region, AS_OF, lake=lake).verdicts
-    found = v[(v.rule == rule) & (v[KEY] == no)]
+    run = Run("civil_adjudication", region, AS_OF, lake=lake)
+    found = judge(SPECIAL.rule(rule), run.frame, run.law, run.choices, set(run.coverage.index[~run.coverage["delivered"]])).loc[(run.frame[KEY] == no).to_numpy(bool)]
     return found.outcome.item(), found.reason.item()
 
 SUIT = dict(case_no="c1", court_code="C", filing_date=dt.date(2022, 3, 1), procedure_kind="ordinary", instance_level="first", close_kind="judgment", close_date=dt.date(2022, 12, 1), announce_date=dt.date(2022, 12, 1), doc_date=dt.date(2022, 12, 1), is_foreign_related=False)
@@ -100,7 +101,7 @@ def test_a_party_reached_in_another_county_was_not_reached_by_this_court(tmp_pat
 def test_without_the_list_no_series_is_accused(tmp_path):
     orders = [dict(case_no=f"o{i}", accept_date=dt.date(2023, 3, 1 + i), issue_date=dt.date(2023, 3, 3 + i), service_mode="direct", service_done_date=dt.date(2023, 3, 9 + i), creditor_party_id="O:91", debtor_party_id=f"P:{i}") for i in range(12)]
     rows = dict(payment_orders=orders, enforcement_cases=[dict(enforcement_case_no="e", filing_date=dt.date(2023, 1, 1))])
-    assert outcome(lake_of(tmp_path / "a", **rows), "TRIAL_R27", "o3") == ("cannot_tell", "not_delivered:whitelists")
+    assert outcome(lake_of(tmp_path / "a", **rows), "TRIAL_R27", "o3") == ("cannot_tell", "unsure:lawful_series")
     white = lambda code: [dict(whitelist_kind="property_management", uscc=code, addr_key="x", valid_from=dt.date(2010, 1, 1))]
     assert outcome(lake_of(tmp_path / "b", **rows, whitelists=white("91")), "TRIAL_R27", "o3") == ("clear", "excused:lawful_series")
     assert outcome(lake_of(tmp_path / "c", **rows, whitelists=white("92")), "TRIAL_R27", "o3")[0] == "hit"

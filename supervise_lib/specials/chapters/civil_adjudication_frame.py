@@ -64,7 +64,7 @@ def seat(t):
     c = one_each(t.everywhere.civil_cases, ["case_no"], "filing_date", "region_code")
     return c.semi_join(t.enforcement_cases, "case_no").select("case_no", basis_tribunal=_.tribunal_name)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #9fcbb879
+# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #5a2ba6ab
 def side_by_side(f, parts):
     "Left join of many tables in one chain: parts are (table, its key, our key); no second copy of a key is kept."
     joined, kept = f, list(f.columns)
@@ -86,7 +86,8 @@ def adjudication_frame(t):
     by_own = (reach, before, bench, refiled(t), agent_acts(t), lenders(t), series)
     parts = [*((p, "matter_no", "matter_no") for p in by_matter), *((p, "case_no", "trial_no") for p in by_case), *((p, "own", "trial_no") for p in by_own), (enforced, "basis", "trial_no"),
              *((p, "enforcement_case_no", "matter_no") for p in (*found(t), sold, single, *mine)), (again, "resumed_from_id", "matter_no"), *((p, ("court_code", "filed_year"), ("court_code", "filed_year")) for p in recorded_by_court(t))]
-    return side_by_side(f, parts).drop("filed_year")
+    kept = t.everywhere.whitelists.agg(list_kept=_.count() > 0)    # somebody keeps a list of lawful mass litigants
+    return side_by_side(f, parts).drop("filed_year").cross_join(kept)
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #feabb5fe
 _kinds = {"s": pa.string(), "d": pa.date32(), "t": pa.timestamp("us"), "i": pa.int64(), "f": pa.float64(), "b": pa.bool_()}
@@ -113,7 +114,7 @@ DERIVED = {
     "papers": _x("documents", "文书", "id:s kind:s date:d created:t signed:t hash:s says_lender:b says_small:b", "legal_documents.doc_date", "legal_documents.doc_created_time", "legal_documents.doc_text"),
 }
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #755fa66b
+# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #ceff9f89
 DERIVED |= {
     "court_events": _x("limit events recorded by the court that year", "该院当年录入的审限变更数", "i", "trial_limit_events.case_no"),
     "court_services": _x("services recorded by the court that year", "该院当年录入的送达数", "i", "service_records.case_no"),
@@ -121,6 +122,7 @@ DERIVED |= {
     "custody": _x("custody of parties", "当事人羁押服刑", "person:s kind:s from:d to:d", "custody_periods.valid_from"),
     "companies": _x("registration of parties", "当事单位登记", "uscc:s established:d status:s status_date:d deregistered:d", "companies.reg_status"),
     "whitelisted": _x("parties on lists of lawful mass litigants", "白名单当事人", "uscc:s kind:s from:d to:d", "whitelists.whitelist_kind"),
+    "list_kept": _x("a list of lawful mass litigants is kept", "建有白名单", "b", "whitelists.uscc"),
     "kin": _x("kin among the parties", "当事人间亲属关系", "a:s b:s kind:s from:d to:d", "kinships.kin_kind"),
     "reached": _x("served elsewhere by the same court", "同院他案有效送达", "party:s case:s mode:s date:d", "service_records.service_done_date"),
     "insured_when_announced": _x("insured in the month of the announcement", "公告当月参保", "person:s month:s", "social_insurance_records.month"),

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'DEFENDING', 'SUING', 'HELD', 'any3', 'all3', 'later', 'above', 'each',
            'on_items', 'with_law', 'rowwise', 'quiet', 'is_trial', 'is_enforcement', 'day_of', 'add_days',
-           'main_hearings', 'role_of', 'in_custody', 'severity_by', 'pilot', 'organisation', 'whitelisted_on',
-           'document_of', 'by_retrial', 'by_request', 'by_false_suit']
+           'main_hearings', 'role_of', 'in_custody', 'severity_by', 'pilot', 'organisation', 'lawful_mass',
+           'whitelisted_on', 'document_of', 'by_retrial', 'by_request', 'by_false_suit']
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #bbb24e53
 import datetime as dt
@@ -98,7 +98,7 @@ def in_custody(custody, person, day):
     "Was the person in prison or in a detention centre on the day?"
     return any(c["person"] == person and c["kind"] in HELD and c["from"] and c["from"] <= day and (c["to"] is None or c["to"] >= day) for c in custody or [] if day)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #ebd30b4d
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #40927603
 def severity_by(flag, yes: int, no: int) -> pd.Series:
     "One severity where the flag is true, another where it is not or is not known."
     return pd.Series([yes if x is True else no for x in to_lists(flag.astype(BOOL))], index=flag.index, dtype=INT)
@@ -111,6 +111,10 @@ def pilot(f, law: Law) -> pd.Series:
 def organisation(party) -> str | None:
     "The credit code in a party key."
     return party[2:] if party and party.startswith("O:") else None
+
+def lawful_mass(white, kept, code, day, kinds):
+    "Is an organisation on the list? False for a person; None for an organisation where nobody keeps a list."
+    return False if code is None else True if whitelisted_on(white, code, day, kinds) else False if kept else None
 
 def whitelisted_on(white, uscc, day, kinds) -> bool:
     "Does a list of lawful mass litigants name the organisation on the day?"

@@ -8,18 +8,18 @@ __all__ = ['LICENSED', 'BEARING', 'HALVED', 'LABOUR', 'ROUND', 'MASS', 'STATUS',
            'wrong_fee', 'about_money', 'signs', 'points', 'staged', 'mediated_money', 'mass_plaintiff', 'not_small',
            'under_small', 'agreed_small', 'one_of_excluded', 'yuan_above', 'pilot_announced']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #1f9cd546
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #8355c5e2
 import pandas as pd
 from ...law.court_fees import case_fee, halved
 from ...law.interest import caps, most_loans, protected
 from ...model.lists import to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, one_of
-from .civil_adjudication_items import DATE, DEFENDING, FLOAT, SUING, YUAN, above, add_days, any3, by_false_suit, by_request, each
-from .civil_adjudication_items import is_trial, later, organisation, pilot, quiet, severity_by, whitelisted_on
+from .civil_adjudication_items import DATE, DEFENDING, FLOAT, SUING, YUAN, above, add_days, all3, any3, by_false_suit, by_request, each
+from .civil_adjudication_items import is_trial, later, lawful_mass, organisation, pilot, quiet, severity_by
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #6824a78f
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #cb3e2ccf
 LICENSED = ("bank", "licensed_lender", "insurer", "government")
 
 def distinct_loans(lent, lender, until) -> list:
@@ -50,7 +50,7 @@ def loan_judged(f):
 
 def licensed(f):
     "The lender is a bank or a licensed lender. 出借人系银行、持牌金融机构。"
-    return each(lambda loans, white, filed: bool(loans) and all(whitelisted_on(white, organisation(x["lender"]), filed, LICENSED) for x in loans), f.loans, f.whitelisted, f.filing_date)
+    return each(lambda loans, white, kept, filed: all3(None if x["lender"] is None else lawful_mass(white, kept, organisation(x["lender"]), filed, LICENSED) for x in loans) if loans else False, f.loans, f.whitelisted, f.list_kept, f.filing_date)
 
 def among_kin(f):
     "Lender and borrower are kin. 出借人与借款人系亲属。"
@@ -177,7 +177,7 @@ def _round(terms, claim):
 
 ROUND = 10_000    # yuan
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #9c53832e
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #e79a887e
 def signs(f, choice) -> list:
     "Per row the signs of a staged settlement: {points: True, False or None}."
     def of(filed, closed, received, parties, agents, kin, debts, terms, claims, claim, own, preserved):
@@ -207,7 +207,7 @@ MASS = (*LICENSED, "property_management", "utility", "insolvency_administrator",
 
 def mass_plaintiff(f):
     "The plaintiff is a bank, property manager, utility or insolvency administrator on the list. 原告系银行、物业、公用事业单位、破产管理人等（白名单）。"
-    return each(lambda parties, white, filed: any(p["role"] in SUING and whitelisted_on(white, p["uscc"], filed, MASS) for p in parties or []), f.parties, f.whitelisted, f.filing_date)
+    return each(lambda parties, white, kept, filed: any3(lawful_mass(white, kept, p["uscc"], filed, MASS) for p in parties or [] if p["role"] in SUING), f.parties, f.whitelisted, f.list_kept, f.filing_date)
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #7a74c87c
 STATUS = ("离婚", "婚姻", "抚养", "扶养", "赡养", "收养", "监护", "继承", "确权", "确认", "人身")
@@ -259,17 +259,17 @@ def pilot_announced(f, law):
     only = each(lambda services, cause, abroad, events: any(s["mode"] == "announcement" for s in services or []) and not any(w in (cause or "") for w in STATUS) and not abroad and not any(e["kind"] == "deduct_appraisal" for e in events or []), f.services, f.cause_name, f.is_foreign_related, f.limit_events)
     return pilot(f, law) & (claim <= free) & only
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #1a7543ce
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #58520304
 RULES = (
     Rule(lends_by_trade, id="TRIAL_R16", title=Text("Professional lender not recognised by the court", "职业放贷人未识别"), severity=3, needs=("loans", "claims", "doc_date", "papers"), applies=loan_judged, exclusions=(licensed, among_kin), reads=("prof_lender_2y",),
-         choices=("lender_years", "lender_borrowers"), shows=("lent", "whitelisted"), complete=("whitelists",), instrument=by_request, tier=2),
+         choices=("lender_years", "lender_borrowers"), shows=("lent", "whitelisted"), instrument=by_request, tier=2),
     Rule(above_cap, id="TRIAL_R17", title=Text("Court document supports interest above the cap or an inflated principal", "裁判支持超限利息、砍头息、复利"), severity=cap_severity, needs=("loans", "claims", "filing_date"), applies=loan_decided, exclusions=(licensed,),
-         reads=("rate_protected", "rate_protected_lpr_multiple", "lpr_1y", "rate_transition_unsettled"), choices=("rate_tolerance", "yuan_tolerance"), shows=("whitelisted",), complete=("whitelists",), margin=excess_yuan, margin_unit=YUAN, instrument=by_request),
+         reads=("rate_protected", "rate_protected_lpr_multiple", "lpr_1y", "rate_transition_unsettled"), choices=("rate_tolerance", "yuan_tolerance"), shows=("whitelisted",), margin=excess_yuan, margin_unit=YUAN, instrument=by_request),
     Rule(wrong_fee, id="TRIAL_R28", title=Text("Court fees wrong or not refunded", "诉讼费计收、胜诉退费违法"), severity=4, needs=("fees", "claim_yuan", "cause_name", "filing_date"), applies=about_money, choices=("fee_tolerance_yuan", "refund_days", "money_causes"),
          reads=("court_fee_first_yuan", "court_fee_steps_yuan", "court_fee_rates", "court_fee_half_share", "labour_fee_yuan", "fee_refund_basis"), shows=("close_kind", "procedure_kind", "effective_date"), instrument="suggestion_trial", tier=2),
     Rule(staged, id="TRIAL_R32", title=Text("False mediation accepted by the court", "虚假调解"), severity=3, needs=("parties", "filing_date", "close_date"), applies=mediated_money, exclusions=(mass_plaintiff,),
          choices=("points_fast", "points_no_contest", "points_distressed", "points_relation", "points_property", "points_same_agent", "points_same_day", "points_round", "fast_days", "fake_mediation_points"),
-         shows=("kin", "debts", "terms", "claims", "agents", "whitelisted"), complete=("whitelists",), margin=points, margin_unit=Text("points", "分"), instrument=by_false_suit, tier=2),
+         shows=("kin", "debts", "terms", "claims", "agents", "whitelisted"), margin=points, margin_unit=Text("points", "分"), instrument=by_false_suit, tier=2),
     Rule(not_small, id="TRIAL_R34", title=Text("Small-claims procedure used where it may not be", "小额诉讼程序适用错误"), severity=4, needs=("claim_yuan", "filing_date"), applies=under_small, exclusions=(agreed_small, pilot_announced),
          reads=("small_claim_cap_ratio", "small_claim_agreed_cap_ratio", "pilot_court_rules", "pilot_small_claim_yuan", "pilot_small_claim_agreed_yuan"), shows=("avg_wage_yuan", "cause_name", "limit_events", "services"), margin=yuan_above, margin_unit=YUAN, instrument="suggestion_trial"),
 )

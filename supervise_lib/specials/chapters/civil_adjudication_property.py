@@ -7,12 +7,12 @@ __all__ = ['LONGEST', 'IMMOVABLE', 'NOTICES', 'CENT', 'MONTH_DAYS', 'SERIAL', 'R
            'indivisible', 'odd_sale', 'had_sales', 'sale_severity', 'lowest_price', 'odd_order', 'is_order',
            'lawful_series', 'days_late_issued']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #a311706a
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #705de98a
 from ...law.calendar import period_days_civil
 from ...model.rules import Rule
 from ...model.verdicts import BOOL
 from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, any3, each, is_enforcement, is_trial, later, on_items, organisation
-from .civil_adjudication_items import rowwise, severity_by, whitelisted_on, with_law
+from .civil_adjudication_items import lawful_mass, rowwise, severity_by, with_law
 from ...text import Text
 from ...model.lists import to_lists
 import pandas as pd
@@ -140,13 +140,13 @@ def is_order(f):
     "A payment order."
     return f.matter_kind == "payment_order"
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #19a7066d
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #7ab279a6
 SERIAL = ("bank", "licensed_lender", "insurer", "property_management", "utility", "insolvency_administrator", "government")
 
 def lawful_series(f, law, choice):
     "A bank, property manager, utility or administrator on the list, and nothing wrong but the number of its orders. 白名单债权人（银行、物业、水电气、破产管理人等）批量申请，别无异常。"
     issue, object_, lapse = (period_days_civil(d, law.on(n, d)) for n, d in (("payment_order_issue", f.accept_date), ("payment_order_objection", f.service_done_date), ("payment_order_void", f.issue_date)))
-    listed = each(lambda white, creditor, day: None if creditor is None else whitelisted_on(white, organisation(creditor), day, SERIAL), f.whitelisted, f.creditor_party_id, f.accept_date)
+    listed = each(lambda white, kept, creditor, day: None if creditor is None else lawful_mass(white, kept, organisation(creditor), day, SERIAL), f.whitelisted, f.list_kept, f.creditor_party_id, f.accept_date)
     return listed & ~_hard(f, issue, object_, lapse)
 
 def days_late_issued(f, law):
@@ -154,12 +154,12 @@ def days_late_issued(f, law):
     due = period_days_civil(f.accept_date, law.on("payment_order_issue", f.accept_date))
     return each(lambda a, b: None if a is None or b is None else float((b - a).days), due, f.issue_date, kind=FLOAT)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #40183427
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #0eba9127
 RULES = (
     Rule(preserved_too_much, id="TRIAL_R25", title=Text("Preservation out of bounds", "超标的、超期保全"), severity=3, needs=("preserved",), applies=has_preservation, exclusions=(indivisible,), choices=("over_ratio",),
          reads=("prelit_sue_days", "guarantee_ratio_max", "preservation_release_days", "freeze_deposit", "seal_movable", "seal_immovable"), shows=("filing_date", "close_kind", "effective_date"), instrument="suggestion_trial", tier=2),
     Rule(odd_sale, id="TRIAL_R26", title=Text("Judicial sale anomalies", "司法拍卖异常"), severity=sale_severity, needs=("sales",), applies=had_sales, reads=("auction_floor", "auction_drop", "auction_relist", *NOTICES), choices=("sale_days", "single_bids_min"),
          shows=("single_bids", "executor_staff_id"), margin=lowest_price, margin_unit=Text("yuan", "元"), instrument="suggestion_enforcement", tier=2),
     Rule(odd_order, id="TRIAL_R27", title=Text("Payment order irregular", "支付令违法"), severity=4, needs=("accept_date", "issue_date"), applies=is_order, exclusions=(lawful_series,), reads=("payment_order_issue", "payment_order_objection", "payment_order_void"),
-         choices=("order_months", "order_series_min"), shows=("service_mode", "service_done_date", "objection_date", "enforced", "order_series", "whitelisted", "companies", "deaths"), complete=("whitelists",), margin=days_late_issued, margin_unit=DAYS, instrument="suggestion_trial"),
+         choices=("order_months", "order_series_min"), shows=("service_mode", "service_done_date", "objection_date", "enforced", "order_series", "whitelisted", "companies", "deaths"), margin=days_late_issued, margin_unit=DAYS, instrument="suggestion_trial"),
 )
