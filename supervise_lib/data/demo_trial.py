@@ -126,7 +126,7 @@ def settle(self, at=18):
 
 Suit.hear, Suit.serve, Suit.try_, Suit.finish, Suit.settle = hear, serve, try_, finish, settle
 
-# %% ../../notebooks/data/demo_trial.ipynb #dec0da21
+# %% ../../notebooks/data/demo_trial.ipynb #e03477da
 def announce(self, party=2, at=10, hearing=70, tried=2, attempts=2, judged=85):
     "The defendant is not found: attempts come back, complaint and summons are announced, later the judgment."
     self.services = [s for s in self.services if s["party_seq"] != party]
@@ -148,6 +148,7 @@ def lend(self, rate=.12, contract=None, lender=None, delivered=1.0, awarded=1.0,
     interest = round(self.claim * rate * (end - (from_ or made)).days / 365, 2)
     self.claims = [dict(claim_item_kind="principal", claimed_yuan=self.claim, awarded_yuan=self.claim * awarded), dict(claim_item_kind=kind, claimed_yuan=interest, awarded_yuan=interest, rate_year=rate, interest_start_date=from_ or made, interest_end_date=end)]
 
+# %% ../../notebooks/data/demo_trial.ipynb #24481bbb
 def bench(self, *staff, kind="collegial"):
     "A bench of several, by the numbers of its judges."
     who = [self.tale.staff(self.place, k) for k in staff]
