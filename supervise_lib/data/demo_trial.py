@@ -84,7 +84,7 @@ class Suit:
         p = who or self.person()
         return dict(party_id=f"P:{p.id_no}", person_id_no=p.id_no, party_name=p.name, address=p.address)
 
-# %% ../../notebooks/data/demo_trial.ipynb #2d5a35d0
+# %% ../../notebooks/data/demo_trial.ipynb #8345106b
 def hear(self, at, pretrial=False, slot=None):
     "A sitting of the bench on a day, at an hour when all of it are free."
     hour = slot or next(h for h in (9, 10, 14, 15, 16, 8, 11, 13, 17) if not {(s["staff_id"], self.at(at), h) for s in self.panel} & self.tale.busy)
@@ -112,6 +112,7 @@ def finish(self, judged=48):
     self.claims = [dict(claim_item_kind="price", claimed_yuan=self.claim, awarded_yuan=round(self.claim * .9, 2))]
     self.papers = [dict(doc_kind="judgment", doc_date=self.at(judged), doc_text="本院认为，原、被告之间的合同关系成立并有效。判决如下。")]
 
+# %% ../../notebooks/data/demo_trial.ipynb #166d25ef
 def settle(self, at=18):
     "Settled in the presence of both, each signs for the paper two days later."
     self.services, self.hearings = [], []

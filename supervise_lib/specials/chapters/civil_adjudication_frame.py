@@ -89,7 +89,7 @@ def adjudication_frame(t):
     kept = t.everywhere.whitelists.agg(list_kept=_.count() > 0)    # somebody keeps a list of lawful mass litigants
     return side_by_side(f, parts).drop("filed_year").cross_join(kept)
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #feabb5fe
+# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #2b7b4abd
 _kinds = {"s": pa.string(), "d": pa.date32(), "t": pa.timestamp("us"), "i": pa.int64(), "f": pa.float64(), "b": pa.bool_()}
 
 def _fields(spec): return pa.list_(pa.struct([(name, _kinds[kind]) for name, kind in (x.split(":") for x in spec.split())]))
@@ -100,56 +100,56 @@ DERIVED = {
     "matter_kind": _x("kind of matter", "案件种类", "s", "civil_cases.case_no", "enforcement_cases.enforcement_case_no", "payment_orders.case_no"),
     "trial_no": _x("number of the trial", "审判案号", "s", "civil_cases.case_no", "enforcement_cases.case_no"),
     "filing_date": _x("filed", "立案日期", "d", "civil_cases.filing_date", "enforcement_cases.filing_date", "payment_orders.accept_date"),
-    "parties": _x("parties", "当事人", "seq:i party:s role:s person:s uscc:s present:b mode:s phone:s", "civil_case_parties.party_id", "enforcement_case_parties.party_id"),
-    "agents": _x("agents", "诉讼代理人", "seq:i party:i agent:s kind:s licence:s scope:s recommended:s firm_region:s", "civil_case_agents.agent_id_no", "civil_case_agents.authority_scope", "law_firms.region_code"),
+    "parties": _x("parties", "当事人", "seq:i party:s role:s person:s uscc:s present:b mode:s phone:s", "civil_case_parties.party_id", "enforcement_case_parties.party_id", "civil_case_parties.party_role", "civil_case_parties.appear_mode"),
+    "agents": _x("agents", "诉讼代理人", "seq:i party:i agent:s kind:s licence:s scope:s recommended:s firm_region:s", "civil_case_agents.agent_id_no", "civil_case_agents.authority_scope", "law_firms.region_code", "civil_case_agents.agent_kind"),
     "panel": _x("bench", "审判组织成员", "staff:s role:s from:d to:d", "civil_case_panels.staff_id", "civil_case_panels.panel_role"),
     "hearings": _x("hearings", "开庭", "id:s start:t end:t room:s pretrial:b", "civil_hearings.hearing_start_time"),
-    "services": _x("services", "送达", "seq:i party:i doc:s mode:s start:d done:d signer:s attempts:i returned:b why:s reason:s", "service_records.service_mode", "service_records.service_start_date", "service_records.service_done_date"),
-    "limit_events": _x("events of the trial limit", "审限变更", "kind:s from:d to:d approve:d level:s no:s", "trial_limit_events.limit_event_kind", "trial_limit_events.approve_date"),
-    "claims": _x("claimed and awarded", "诉请与支持金额", "kind:s claimed:f awarded:f rate:f from:d to:d", "claim_items.claimed_yuan", "claim_items.awarded_yuan"),
+    "services": _x("services", "送达", "seq:i party:i doc:s mode:s start:d done:d signer:s attempts:i returned:b why:s reason:s", "service_records.service_mode", "service_records.service_start_date", "service_records.service_done_date", "service_records.served_doc_kind", "service_records.signer_relation", "service_records.return_reason"),
+    "limit_events": _x("events of the trial limit", "审限变更", "kind:s from:d to:d approve:d level:s no:s", "trial_limit_events.limit_event_kind", "trial_limit_events.approve_date", "trial_limit_events.approver_level"),
+    "claims": _x("claimed and awarded", "诉请与支持金额", "kind:s claimed:f awarded:f rate:f from:d to:d", "claim_items.claimed_yuan", "claim_items.awarded_yuan", "claim_items.claim_item_kind"),
     "loans": _x("loans", "借款", "seq:i lender:s borrower:s contract:d due:d stated:f delivered:f deducted:f rate:f", "loans.contract_date", "loans.delivered_yuan"),
-    "fees": _x("court fees", "诉讼费用", "kind:s due:f prepaid:f prepaid_date:d bearer:s refund:f refund_date:d", "court_fees.fee_due_yuan", "court_fees.refund_date"),
+    "fees": _x("court fees", "诉讼费用", "kind:s due:f prepaid:f prepaid_date:d bearer:s refund:f refund_date:d", "court_fees.fee_due_yuan", "court_fees.refund_date", "court_fees.court_fee_kind"),
     "terms": _x("terms of the settlement", "调解条款", "kind:s payer:s payee:s yuan:f due:d", "mediation_terms.term_kind"),
-    "preserved": _x("preservations", "财产保全", "id:s kind:s decided:d executed:d yuan:f guarantee:f guarantee_kind:s target:s key:s value:f released:d expires:d", "preservations.preserved_yuan", "preservations.target_value_yuan"),
-    "papers": _x("documents", "文书", "id:s kind:s date:d created:t signed:t hash:s says_lender:b says_small:b", "legal_documents.doc_date", "legal_documents.doc_created_time", "legal_documents.doc_text"),
+    "preserved": _x("preservations", "财产保全", "id:s kind:s decided:d executed:d yuan:f guarantee:f guarantee_kind:s target:s key:s value:f released:d expires:d", "preservations.preserved_yuan", "preservations.target_value_yuan", "preservations.preservation_kind", "preservations.guarantee_kind", "preservations.target_kind"),
+    "papers": _x("documents", "文书", "id:s kind:s date:d created:t signed:t hash:s says_lender:b says_small:b", "legal_documents.doc_date", "legal_documents.doc_created_time", "legal_documents.doc_text", "legal_documents.doc_kind"),
 }
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #ceff9f89
+# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #18d8ffa0
 DERIVED |= {
     "court_events": _x("limit events recorded by the court that year", "该院当年录入的审限变更数", "i", "trial_limit_events.case_no"),
     "court_services": _x("services recorded by the court that year", "该院当年录入的送达数", "i", "service_records.case_no"),
     "deaths": _x("deaths of parties", "当事人死亡", "person:s date:d recorded:d", "deaths.death_date"),
-    "custody": _x("custody of parties", "当事人羁押服刑", "person:s kind:s from:d to:d", "custody_periods.valid_from"),
+    "custody": _x("custody of parties", "当事人羁押服刑", "person:s kind:s from:d to:d", "custody_periods.valid_from", "custody_periods.custody_kind"),
     "companies": _x("registration of parties", "当事单位登记", "uscc:s established:d status:s status_date:d deregistered:d", "companies.reg_status"),
     "whitelisted": _x("parties on lists of lawful mass litigants", "白名单当事人", "uscc:s kind:s from:d to:d", "whitelists.whitelist_kind"),
     "list_kept": _x("a list of lawful mass litigants is kept", "建有白名单", "b", "whitelists.uscc"),
     "kin": _x("kin among the parties", "当事人间亲属关系", "a:s b:s kind:s from:d to:d", "kinships.kin_kind"),
-    "reached": _x("served elsewhere by the same court", "同院他案有效送达", "party:s case:s mode:s date:d", "service_records.service_done_date"),
+    "reached": _x("served elsewhere by the same court", "同院他案有效送达", "party:s case:s mode:s date:d", "service_records.service_done_date", "service_records.service_mode"),
     "insured_when_announced": _x("insured in the month of the announcement", "公告当月参保", "person:s month:s", "social_insurance_records.month"),
     "earlier_level": _x("instance of the earlier case", "前案审级", "s", "civil_cases.instance_level"), "earlier_close": _x("how the earlier case closed", "前案结案方式", "s", "civil_cases.close_kind"),
-    "earlier_panel": _x("bench of the earlier case", "前案审判组织", "staff:s role:s", "civil_case_panels.staff_id"),
+    "earlier_panel": _x("bench of the earlier case", "前案审判组织", "staff:s role:s", "civil_case_panels.staff_id", "civil_case_panels.panel_role"),
     "refiled": _x("filed again", "再次起诉", "case:s filed:d", "civil_cases.filing_date"),
-    "former_posts": _x("court posts that agents held", "代理人曾任法院职务", "seq:i court:s region:s post:s from:d to:d how:s left:d grade:s", "court_staff.leave_date", "court_staff.court_code"),
+    "former_posts": _x("court posts that agents held", "代理人曾任法院职务", "seq:i court:s region:s post:s from:d to:d how:s left:d grade:s", "court_staff.leave_date", "court_staff.court_code", "court_staff.post_kind", "court_staff.leave_kind", "court_staff.leave_grade"),
     "agent_insured": _x("insured months of agents", "代理人参保月份", "seq:i employer:s month:s", "social_insurance_records.employer_uscc"),
     "principal_staff": _x("insured staff of the parties", "当事单位参保人数", "uscc:s people:i", "social_insurance_records.employer_uscc"),
-    "agent_acts": _x("agents' cases of twelve months", "代理人近十二个月案件", "agent:s case:s kind:s principal:s recommended:s", "civil_case_agents.agent_id_no"),
+    "agent_acts": _x("agents' cases of twelve months", "代理人近十二个月案件", "agent:s case:s kind:s principal:s recommended:s", "civil_case_agents.agent_id_no", "civil_case_agents.agent_kind"),
     "lent": _x("the lender's loans", "出借人全部借款", "lender:s case:s borrower:s contract:d due:d", "loans.lender_party_id", "loans.contract_date"),
-    "debts": _x("enforcements against the defendants", "被告涉执行案件", "party:s no:s case:s filed:d closed:d kind:s", "enforcement_cases.filing_date", "enforcement_case_parties.party_id"),
+    "debts": _x("enforcements against the defendants", "被告涉执行案件", "party:s no:s case:s filed:d closed:d kind:s", "enforcement_cases.filing_date", "enforcement_case_parties.party_id", "enforcement_cases.enforcement_close_kind"),
     "order_series": _x("the creditor's payment orders", "债权人全部支付令", "case:s accepted:d", "payment_orders.creditor_party_id"), "enforced": _x("enforcements of the order", "支付令执行案件", "no:s filed:d", "enforcement_cases.basis_kind"),
-    "clashes": _x("sittings at the same hour", "同时段其他庭审", "staff:s role:s start:t end:t room:s case:s other_start:t other_end:t other_room:s", "civil_hearing_staff.staff_id", "civil_hearings.hearing_start_time", "civil_hearings.hearing_end_time"),
+    "clashes": _x("sittings at the same hour", "同时段其他庭审", "staff:s role:s start:t end:t room:s case:s other_start:t other_end:t other_room:s", "civil_hearing_staff.staff_id", "civil_hearings.hearing_start_time", "civil_hearings.hearing_end_time", "civil_hearing_staff.panel_role"),
     "assessor_years": _x("assessors' cases of the year", "陪审员当年参审数", "staff:s cases:i", "civil_case_panels.staff_id"),
 }
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #fbb66f8d
+# %% ../../../notebooks/specials/chapters/civil_adjudication_frame.ipynb #13401c9a
 DERIVED |= {
-    "searches": _x("searches for assets", "财产查询", "party:s date:d channel:s kind:s yuan:f handled:d result:s", "asset_queries.query_date", "asset_queries.found_yuan"),
-    "measures": _x("measures", "执行措施", "kind:s target:s from:d to:d expires:d", "enforcement_measures.enforcement_measure_kind"),
-    "receipts": _x("money received", "执行案款", "seq:i arrived:d notified:d yuan:f paid:d paid_out:f reason:s approved:d owner:s", "enforcement_receipts.arrive_date", "enforcement_receipts.paid_date"),
-    "objections": _x("objections", "执行异议", "no:s kind:s judge:s accepted:d decided:d", "enforcement_objections.accept_date"),
-    "sales": _x("sales", "司法拍卖", "id:s property:s thing:s round:i appraised:f announced:d started:d price:f deal:f dealt:d buyer:s bidders:i staff_buyer:b", "judicial_auctions.auction_start_date", "judicial_auctions.start_price_yuan"),
+    "searches": _x("searches for assets", "财产查询", "party:s date:d channel:s kind:s yuan:f handled:d result:s", "asset_queries.query_date", "asset_queries.found_yuan", "asset_queries.query_channel", "asset_queries.asset_kind", "asset_queries.handle_result"),
+    "measures": _x("measures", "执行措施", "kind:s target:s from:d to:d expires:d", "enforcement_measures.enforcement_measure_kind", "enforcement_measures.target_kind"),
+    "receipts": _x("money received", "执行案款", "seq:i arrived:d notified:d yuan:f paid:d paid_out:f reason:s approved:d owner:s", "enforcement_receipts.arrive_date", "enforcement_receipts.paid_date", "enforcement_receipts.delay_reason_code"),
+    "objections": _x("objections", "执行异议", "no:s kind:s judge:s accepted:d decided:d", "enforcement_objections.accept_date", "enforcement_objections.objection_kind"),
+    "sales": _x("sales", "司法拍卖", "id:s property:s thing:s round:i appraised:f announced:d started:d price:f deal:f dealt:d buyer:s bidders:i staff_buyer:b", "judicial_auctions.auction_start_date", "judicial_auctions.start_price_yuan", "property_registrations.property_kind"),
     "basis_tribunal": _x("tribunal of the basis", "执行依据作出法庭", "s", "civil_cases.tribunal_name"),
     "single_bids": _x("single-bidder sales of the executor to the buyer", "同一执行人员向同一买受人一人竞买成交数", "i", "judicial_auctions.bidder_count", "enforcement_cases.executor_staff_id"),
-    "property": _x("immovables of the debtors", "被执行人不动产", "owner:s id:s kind:s registered:d mortgage:f value:f", "property_registrations.owner_party_id"),
+    "property": _x("immovables of the debtors", "被执行人不动产", "owner:s id:s kind:s registered:d mortgage:f value:f", "property_registrations.owner_party_id", "property_registrations.property_kind"),
     "wages": _x("insured wages of the debtors", "被执行人参保工资", "person:s month:s employer:s base:f", "social_insurance_records.contrib_base_yuan"),
     "got_elsewhere": _x("money that debtors got in other enforcements", "被执行人他案受款", "party:s arrived:d yuan:f no:s", "enforcement_receipts.payee_party_id"),
     "resumed": _x("resumed by", "恢复执行案件", "no:s filed:d", "enforcement_cases.resumed_from_id"),
