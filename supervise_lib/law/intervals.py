@@ -87,17 +87,18 @@ def columns(**given) -> dict:
     "Those of the lists of intervals that are columns of lists; a plain list belongs to a single row."
     return {k: x for k, x in given.items() if isinstance(x, pd.Series)}
 
-# %% ../../notebooks/law/intervals.ipynb #c8825ca1
+# %% ../../notebooks/law/intervals.ipynb #a4d7675a
 def trial_deadline(filed, months,
                    deductions=(),       # per case: list of (from, to], overlapping ones counted once
                    roll=True,           # does the last day move past rest days?
                    until=None,          # the as-of day, for deductions still running
-                   calendar: Calendar | None = None):
+                   calendar: Calendar | None = None,
+                   more_days=0):        # days on top of the months, for limits that the law gives in days
     "Last day of a civil trial limit with its deductions. 民事审限届满日（含扣除期间）"
-    shape = Shape(filed=filed, months=months, **columns(deductions=deductions))
-    n, missing = _whole(months, "months", shape)
+    shape = Shape(filed=filed, months=months, more_days=more_days, **columns(deductions=deductions))
+    (n, missing), (d, unknown) = _whole(months, "months", shape), _whole(more_days, "more_days", shape)
     start = shape.fill(days(filed, "filed"))
-    deadline = shift_months(start, n)
+    deadline, missing = shift_months(start, n) + d.astype("m8[D]"), missing | unknown
     s = spans(deductions, shape, until)
     deadline = _deduct(merge(s, gap=0), start, deadline)
     return _close(shape, np.where(missing | s.unknown, NAT, deadline), _not(roll), calendar)
