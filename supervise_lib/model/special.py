@@ -110,7 +110,7 @@ class Derived:
     kind: pa.DataType = field(default_factory=pa.string)
     coarse: bool = False        # names nobody (an age, a count): shown even where leads are masked
 
-# %% ../../notebooks/model/special.ipynb #f93fa0e3
+# %% ../../notebooks/model/special.ipynb #c5081124
 @dataclass(frozen=True)
 class Special:
     "One supervision topic; refuses at import what cannot be right. 专项"
@@ -143,7 +143,6 @@ class Special:
     def planted(self) -> tuple[Planted, ...]: return self._params[2]
     @property
     def absence(self) -> tuple[str, ...]: return self._params[3]      # columns, or RULE.column, in which nothing means that there was nothing
-
     @property
     def parts(self) -> dict[str, Text]: return self._params[4]        # words for parts of its nested records, beside those of params/words.yaml
 

@@ -18,14 +18,16 @@ from .public_interest_common import INT, any_known, attach, column, derive, each
 from .public_interest_taxes import months_paid_after, readers
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #40ab1a7a
+# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #343ffb7b
 PAID = {"id": "text", "month": "text", "day": "date", "yuan": "float", "back": "float", "status": "text"}
 OTHER = {"kind": "text", "month": "text", "region": "text", "yuan": "float", "back": "float", "status": "text"}
 DIED, STAYED = {"source": "text", "day": "date"}, {"kind": "text", "from": "date", "to": "date"}
 JUDGED = {"case": "text", "effective": "date", "penalty": "text", "suspended": "bool", "end": "date"}
 STRONG = "P"    # pseudonyms of valid identity numbers begin so
 
-def about(t, name, people): return getattr(t.everywhere, name).semi_join(people, "person_id_no")
+def about(t, name, people):
+    "Rows of a table about these people, anywhere."
+    return getattr(t.everywhere, name).semi_join(people, "person_id_no")
 
 def death_records(t, people):
     "Per person the records of death, one for each source."
@@ -55,7 +57,7 @@ def benefit_frame(t):
     own = {c: f[c] for c in ("person_id_no", "benefit_kind", "paid", "other_paid", "deaths", "custody", "judgments", "last_seen")}
     return subject(f, "benefit", ("person_id_no", "benefit_kind"), f.last_paid, ibis.coalesce(f.organ_name, "待遇发放机关"), person(f.person_id_no), account_holder_id_no=f.holder, **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #4600ae8e
+# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #ebe4cd5a
 def kept(p) -> float | None:
     "Yuan of a payment that were not returned; missing where it is not known whether it was paid, or how much."
     if p["status"] is None or p["yuan"] is None: return None
@@ -66,7 +68,9 @@ def kept_in(paid, months) -> tuple:
     found = [kept(p) for p in paid or [] if p["month"] in months]
     return sum(x for x in found if x is not None), None not in found
 
-def valid_months(paid): return {p["month"] for p in paid or [] if month_first(p["month"])}
+def valid_months(paid):
+    "The months paid of which the text is a month."
+    return {p["month"] for p in paid or [] if month_first(p["month"])}
 
 def is_known(who) -> bool | None:
     "Is the person known by a valid number? One by a wrong number may be somebody else."
@@ -185,8 +189,10 @@ def twice_yuan(f, law, choice):
     "Yuan of this benefit for the months paid twice."
     return yuan(f, (None if k is None or r is None else doubled(k, r, p, o, choice.exclusion_pairs)[1] for k, r, p, o in each(f, "benefit_kind", "region_code", "paid", "other_paid")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #32afb37e
-def summed(en, zh): return Text(f"yuan: payments {en}, less what was returned", f"元（{zh}发放额减已退回）")
+# %% ../../../notebooks/specials/chapters/public_interest_benefits.ipynb #4033e09b
+def summed(en, zh):
+    "The unit of a margin that is a sum of payments."
+    return Text(f"yuan: payments {en}, less what was returned", f"元（{zh}发放额减已退回）")
 
 RULES = (
     screening(paid_after_death, "PIL_R12", "benefit", Text("Benefit paid after death", "死亡后继续发放待遇"), dead_severity, ("paid", "person_id_no"), exclusions=(household_benefit,), choices=("benefit_serious_yuan", "household_schemes"),

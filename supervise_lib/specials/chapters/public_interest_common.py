@@ -36,7 +36,7 @@ SCENARIOS = {
     "farmland": Text("high-standard farmland parcel", "高标准农田地块"), "disclosure": Text("published file", "政务公开文件"), "relic_zone": Text("building site near relics", "文物周边建设"),
     "job_advert": Text("job advert", "招聘信息"), "fuel": Text("fuel station and quarter", "加油站·季度")}
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #a2e96a4a
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #7fdfe20a
 FLOAT, INT, DATE, STRING = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.string())
 YUAN, DAYS = Text("yuan", "元"), Text("days", "日")
 _text, _date, _time, _int, _float, _bool = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
@@ -55,11 +55,17 @@ def column(values, index, kind):
     "A Series of a kind from an iterable."
     return pd.Series(list(values), index=index, dtype=kind)
 
-def flag(f, values): return column(values, f.index, BOOL)   # three-valued answers
+def flag(f, values):
+    "Three-valued answers, one per row."
+    return column(values, f.index, BOOL)
 
-def yuan(f, values): return column(values, f.index, FLOAT)  # sums of money
+def yuan(f, values):
+    "Sums of money, one per row."
+    return column(values, f.index, FLOAT)  # sums of money
 
-def days_of(f, values): return column(values, f.index, DATE)
+def days_of(f, values):
+    "Days, one per row."
+    return column(values, f.index, DATE)
 
 def any_known(*flags) -> bool | None:
     "True where one is true, missing where one is missing and none true."
@@ -86,7 +92,7 @@ def quarter_last(quarter: str | None) -> dt.date | None:
     try: return next_month(dt.date(int(quarter[:4]), int(quarter[5]) * 3, 1)) - dt.timedelta(1)
     except (TypeError, ValueError, IndexError): return None
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #e755c3c0
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #299abed1
 KEY = ("subject_id",)
 BASE = ("subject_id", "scenario", "region_code", "subject_day", "party_id", "regulator")
 
@@ -98,13 +104,21 @@ def subject(table, scenario, key, day, regulator, party=None, **own):
     return table.select(subject_id=sid, scenario=ibis.literal(scenario), region_code=table.region_code, subject_day=day.cast("date"), party_id=none if party is None else party,
                         regulator=ibis.literal(regulator) if isinstance(regulator, str) else regulator, **own)
 
-def organisation(uscc): return "O:" + uscc
+def organisation(uscc):
+    "The party key of a credit code."
+    return "O:" + uscc
 
-def person(id_no): return "P:" + id_no
+def person(id_no):
+    "The party key of an identity number."
+    return "P:" + id_no
 
-def quarter_of(month): return month.substr(0, 4) + ibis.literal("Q") + ((month.substr(5, 2).try_cast("int64") + 2) // 3).cast("int64").cast("string")
+def quarter_of(month):
+    "The quarter of a month, as 2023Q1."
+    return month.substr(0, 4) + ibis.literal("Q") + ((month.substr(5, 2).try_cast("int64") + 2) // 3).cast("int64").cast("string")
 
-def first_of(month): return (month + ibis.literal("-01")).try_cast("date")
+def first_of(month):
+    "The first day of a month."
+    return (month + ibis.literal("-01")).try_cast("date")
 
 # %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #db3da65b
 def listed(table, by, name, fields, order):

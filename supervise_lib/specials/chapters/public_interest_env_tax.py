@@ -61,7 +61,7 @@ def env_tax_frame(t):
     return subject(f, "env_tax", ("outlet_id", "quarter"), (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "税务机关", organisation(f.uscc), outlet_id=f.outlet_id, quarter=f.quarter, uscc=f.uscc, outlet_medium=f.outlet_medium,
                    industry_code=f.industry_code, tax_items=f.tax_items)
 
-# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #85593756
+# %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #3eaebaa6
 RATES = ("envtax_air_topn", "envtax_water1_topn", "envtax_water2_topn", "envtax_air_rate_ah", "envtax_water_rate_ah", "envtax_cut30_below", "envtax_cut30_pay_ratio", "envtax_cut50_below", "envtax_cut50_pay_ratio")
 
 def row_laws(f, law) -> list:
@@ -96,7 +96,9 @@ def tax_gap(items, r) -> tuple:
     paid = [i["paid"] for i in items if i["items"]]
     return model, None if None in paid else sum(paid), exact
 
-def gaps(f, law): return [tax_gap(items, r) for items, r in zip(to_lists(f.tax_items), row_laws(f, law), strict=True)]
+def gaps(f, law):
+    "The tax that was not declared, row by row."
+    return [tax_gap(items, r) for items, r in zip(to_lists(f.tax_items), row_laws(f, law), strict=True)]
 
 # %% ../../../notebooks/specials/chapters/public_interest_env_tax.ipynb #5c2ff0ca
 def tax_due_day(f, law):

@@ -124,10 +124,12 @@ def food_shop_frame(t):
     own = {c: s[c] for c in ("platform", "shop_id", "snapshot_day", "shop_name", "shown_licence_no", "shown_name", "lon", "lat", "shop_category", "licence_status", "valid_from", "valid_to", "licence_scope", "licence_lon", "licence_lat", "same_licence")}
     return subject(s, "food_shop", ("platform", "shop_id"), s.snapshot_day, ibis.coalesce(s.organ, MARKET), s.holder_party_id, licence_found=ibis.coalesce(s.licence_found, False), **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #9569fc90
+# %% ../../../notebooks/specials/chapters/public_interest_food.ipynb #f2a7ec59
 SCOPES = (("冷食|凉菜|卤味|沙拉", "冷食"), ("生食|刺身|寿司|生腌", "生食"), ("裱花|蛋糕|西点|烘焙", "糕点|裱花"))
 
-def alike(a, b): return SequenceMatcher(None, a, b).ratio()
+def alike(a, b):
+    "How alike two texts are, from 0 to 1."
+    return SequenceMatcher(None, a, b).ratio()
 
 def outside_scope(category, scope) -> bool | None:
     "Does the shop sell what its licence does not name?"

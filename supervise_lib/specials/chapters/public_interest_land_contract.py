@@ -133,8 +133,10 @@ def unpaid_at_permit(f):
         return None if None in (paid, price, permit) else max(0.0, price - sum(y for day, y in paid if day <= permit))
     return yuan(f, (one(*x) for x in each(f, "price_yuan", "land_money", "first_permit")))
 
-# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #c7ac24d8
-def delay_of(checks) -> int: return max((k["delay"] or 0 for k in checks or []), default=0)
+# %% ../../../notebooks/specials/chapters/public_interest_land_contract.ipynb #a78ced33
+def delay_of(checks) -> int:
+    "The longest delay that a check recorded."
+    return max((k["delay"] or 0 for k in checks or []), default=0)
 
 def stopped(checks, area, r) -> bool | None:
     "Begun, no progress between inspections a year apart, and little built?"

@@ -48,12 +48,14 @@ def waste_frame(t):
     return subject(f, "hazardous_waste", ("uscc", "waste_code", "year"), (f.year + "-12-31").try_cast("date"), "生态环境主管部门", f.party_id, uscc=f.uscc, waste_code=f.waste_code, waste_year=f.year, waste_ledger=f.waste_ledger,
                    manifests=f.manifests, moved_t=f.moved_t)
 
-# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #43ddd34a
+# %% ../../../notebooks/specials/chapters/public_interest_waste.ipynb #a95c0a8e
 def over(difference, whole, tonnes, ratio) -> bool | None:
     "Is a difference beyond the tolerance?"
     return None if difference is None or whole is None else abs(difference) > max(tonnes, ratio * abs(whole)) + 1e-9
 
-def of_year(ledger, year): return [m for m in ledger or [] if m["month"] and m["month"][:4] == year]
+def of_year(ledger, year):
+    "The months of a ledger in one year."
+    return [m for m in ledger or [] if m["month"] and m["month"][:4] == year]
 
 def total(months, name):
     "Sum over months; missing where one is."

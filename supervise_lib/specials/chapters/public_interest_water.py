@@ -32,14 +32,16 @@ def water_frame(t):
     own = {c: f[c] for c in ("uscc", "water_source_kind", "quarter", "metered_m3", "blank_months", "water_permits_held", "declared_m3")}
     return subject(f, "water", by, (last + ibis.interval(months=1)).cast("date") - ibis.interval(days=1), "水行政主管部门", f.party_id, declarations=ibis.coalesce(f.declarations, 0), **own)
 
-# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #dde38763
+# %% ../../../notebooks/specials/chapters/public_interest_water.ipynb #9e782f14
 def without_permit(metered, blank, permits, first, last) -> bool | None:
     "Water taken in a quarter without any permit; a meter without figures leaves it open."
     held = any_known(*(None if p["from"] is None else p["from"] <= last and (p["to"] is None or p["to"] >= first) for p in permits or []))
     took = None if metered is None else metered > 0 or (None if blank else False)
     return False if held or took is False else None if None in (held, took) else True
 
-def quarter_first(last: dt.date) -> dt.date: return dt.date(last.year, last.month - 2, 1)
+def quarter_first(last: dt.date) -> dt.date:
+    "The first day of the quarter that ends in that month."
+    return dt.date(last.year, last.month - 2, 1)
 
 def water_unlicensed(f, law, choice):
     "Water taken without a permit, or neither declared nor declared as nothing. 未经批准擅自取水，或者有许可而整季未申报水资源税。"
