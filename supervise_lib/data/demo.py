@@ -6,7 +6,7 @@
 __all__ = ['SPECIAL', 'TRUTH_KEYS', 'BASE', 'RULES', 'PLANTED', 'storytellers', 'truth_keys', 'world', 'listen', 'labels',
            'truth_of', 'Delivery', 'deliver', 'told_truth', 'truth', 'as_in_lake', 'build_demo', 'score']
 
-# %% ../../notebooks/data/demo.ipynb #ff72c372
+# %% ../../notebooks/data/demo.ipynb #4654aa7b
 import datetime as dt
 import importlib
 import importlib.util
@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from .demo_cases import DAY, Case
+from .demo_companies import finish
 from .demo_dirt import agencies, deliver_table, tables
 from .demo_life import live
 from .demo_papers import write
@@ -47,7 +48,7 @@ def truth_keys(chapters, cases=()) -> dict:
 SPECIAL = "judgment_consistency"
 TRUTH_KEYS = truth_keys(storytellers(), planted())
 
-# %% ../../notebooks/data/demo.ipynb #e7165596
+# %% ../../notebooks/data/demo.ipynb #4d8cd708
 BASE = 2250   # cases without a turn at scale 1
 
 @cache
@@ -61,6 +62,7 @@ def world(scale: float = 1.0, seed: int = 2023, as_of: str = "2023-12-31") -> Wo
     write(w)
     w.told, w.truths = tables(w), {}
     for chapter in storytellers(): listen(w, chapter, scale)    # after everything else, so that nothing of it moves
+    finish(w)
     return w
 
 def listen(w: World, chapter, scale: float):
