@@ -32,7 +32,7 @@ def credit_code(world, place) -> str:
     body = f"91{place.code}{serial + 20000000:08d}{'X' if last == 10 else last}"
     return body + _SIGNS[(31 - sum(_SIGNS.index(c) * pow(3, i, 31) for i, c in enumerate(body)) % 31) % 31]
 
-# %% ../../notebooks/data/demo_companies.ipynb #85b0a057
+# %% ../../notebooks/data/demo_companies.ipynb #74ba918e
 SINCE, STAFFED = (2021, 1), dt.date(2022, 7, 1)    # first month of the returns; of insurance and invoices, which were delivered later
 
 def months(first: dt.date, last: dt.date):
@@ -47,6 +47,7 @@ class Firm:
     def __init__(self, world, dice: Dice, place, trade="shop", founded=None, kind="llc", owner=None, **company):
         self.world, self.dice, self.place, self.trade, self.kind = world, dice, place, trade, kind
         self.no, self.uscc = world.next("firm"), credit_code(world, place)
+        vars(world).setdefault("lives", set()).add(self.uscc)       # told in full, here or by who changes the life
         tail, industry, scope, staff, sales, self.taxpayer = TRADES[trade]
         self.founded = founded or dt.date(dice.between(2014, 2020), dice.between(1, 12), dice.between(1, 28))
         self.staff, self.sales = dice.between(*staff), sales
@@ -141,7 +142,7 @@ def rows_of(firm) -> list:
     found = [*registration(firm), *(monthly(firm) if firm.trade else []), *firm.more]
     return [(t, {"region_code": firm.place.code} | r) for t, r in found]
 
-# %% ../../notebooks/data/demo_companies.ipynb #756f71b2
+# %% ../../notebooks/data/demo_companies.ipynb #a493603c
 SILENT = ("company_annual_reports", "tax_registrations", "tax_filings", "invoice_months")     # told of by nobody: an ordinary life
 
 def ordinary(world, row: dict, number: int) -> list:
@@ -161,6 +162,6 @@ def _date(value): return dt.date.fromisoformat(value[:10]) if isinstance(value, 
 def finish(world):
     "Give an ordinary life to the companies of which nobody told reports and returns. 补足其他章节企业"
     told = {r.get("uscc") for t in SILENT for r in world.told.get(t, ())}
-    silent = [r for r in world.told.get("companies", ()) if r.get("uscc") and r["uscc"] not in told and r.get("establish_date") and r.get("region_code")]
+    silent = [r for r in world.told.get("companies", ()) if r.get("uscc") and r["uscc"] not in told | getattr(world, "lives", set()) and r.get("establish_date") and r.get("region_code")]
     for i, row in enumerate(sorted({r["uscc"]: r for r in silent}.values(), key=lambda r: r["uscc"])):
         for table, r in ordinary(world, row, i): world.told.setdefault(table, []).append(r)

@@ -136,14 +136,15 @@ class Papers(Mediation):
         self.sides(no, a, b, ("applicant", "respondent"))
         return no
 
-# %% ../../notebooks/data/demo_confirmation.ipynb #a7a0cbaa
+# %% ../../notebooks/data/demo_confirmation.ipynb #d414621b
 class Enforcing(Papers):
     "Enforcement, seizure, distribution, objection. 执行"
     def enforce(self, basis, a, b, filed=None, kind="judgment", yuan=80000, done=True, effective=None, rank="ordinary", **over):
-        "An enforcement case; closed done after four months, or still running."
+        "An enforcement case; closed done after four months, or ended for this round within six where nothing was found."
         filed = filed or self.day
         no = year_no(self.world, self.place, filed, "执")
         end = dict(close_date=filed + DAY * 120, enforcement_close_kind="done", received_yuan=float(yuan), full_perform_date=filed + DAY * 118) if done else {}
+        if not done and filed + DAY * 170 <= self.world.as_of: end = dict(close_date=filed + DAY * 170, enforcement_close_kind="no_assets")     # for this round
         self.add("enforcement_cases", **{**dict(enforcement_case_no=no, basis_no=basis, basis_key=basis, basis_kind=kind, case_no=basis, court_code=self.place.court_code, basis_effective_date=effective or filed - DAY * 60, apply_date=filed - DAY * 4, filing_date=filed, target_yuan=float(yuan), notice_date=filed + DAY * 5,
                                                 report_order_date=filed + DAY * 5, executor_staff_id=f"S{self.place.code}50", **end), **over})
         for p, role in ((a, "enforcement_applicant"), (b, "enforcement_debtor")): self.add("enforcement_case_parties", enforcement_case_no=no, party_id=p.party, party_role=role, claim_rank=rank)
