@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KINDS', 'LEVELS', 'ETHICS', 'RANKS', 'scheme', 'number', 'weights_of', 'title_of', 'lower_precision',
            'precision_score', 'shrunk_ratio', 'ratio_score', 'lower_adoption', 'adoption_score', 'reuse_score', 'Total',
-           'total', 'resampled', 'shaken', 'interval', 'band_shares', 'stable_band', 'no_ranks', 'scheme_table']
+           'total', 'resampled', 'shaken', 'interval', 'band_shares', 'evaluated', 'no_ranks', 'scheme_table']
 
 # %% ../../notebooks/review/evaluation.ipynb #9044cbbb
 from dataclasses import dataclass, field
@@ -108,16 +108,11 @@ def total(scores: dict, weights: dict) -> Total:
     used = {k: 100 * w / whole for k, w in rated.items()}
     return Total(float(sum(used[k] * scores[k] for k in used)), used, left)
 
-# %% ../../notebooks/review/evaluation.ipynb #b90ac42a
-def resampled(counts: dict, times: int, rng) -> dict:
-    "Counts drawn again: `k of n` as ({n: ..., k: ...}) binomial, a bare count Poisson. 重抽样"
-    # k of n rows drawn with replacement is binomial; a count of cases with expected value itself is Poisson.
-    out = {}
-    for name, c in counts.items():
-        if c is None: out[name] = None
-        elif isinstance(c, tuple): out[name] = (rng.binomial(c[1], c[0] / c[1], times) if c[1] else np.zeros(times), c[1])
-        else: out[name] = rng.poisson(c, times)
-    return out
+# %% ../../notebooks/review/evaluation.ipynb #c379ccde
+def resampled(k: float, n: int | None = None, seed: int = 1) -> np.ndarray:
+    "A count as it would be had the leads been drawn again: binomial where it is k of n, else Poisson. 重抽样"
+    rng, times = np.random.default_rng(seed), int(number("resamples"))
+    return rng.poisson(k, times) if n is None or n < k else rng.binomial(int(n), k / n, times) if n else np.zeros(times)
 
 def shaken(weights: dict, rng, draws: int | None = None) -> np.ndarray:  # draws x criteria, each adding up to 1
     "Weights drawn around those of the scheme. 权重扰动"
@@ -129,17 +124,24 @@ def interval(values) -> tuple[float, float]:
     a = (1 - number("level")) / 2
     return tuple(float(x) for x in np.quantile(values, [a, 1 - a]))
 
-# %% ../../notebooks/review/evaluation.ipynb #830d8f82
-def band_shares(score_draws: np.ndarray, weights: dict, band, rng) -> dict:  # resamples x criteria; band(lower, upper) -> name
+# %% ../../notebooks/review/evaluation.ipynb #8dcc7b7b
+def band_shares(score_draws: np.ndarray, scores, weights: dict, band, rng) -> dict:  # resamples x criteria, criteria; band(lower, total, upper) -> name
     "Share of draws of the weights in each band. 各等次占比"
-    totals = 100 * score_draws @ shaken(weights, rng).T
+    drawn = 100 * shaken(weights, rng)
     a = (1 - number("level")) / 2
-    names = [band(lo, hi) for lo, hi in zip(*np.quantile(totals, [a, 1 - a], axis=0), strict=True)]
+    ends = np.quantile(score_draws @ drawn.T, [a, 1 - a], axis=0)
+    names = [band(lo, mid, hi) for lo, mid, hi in zip(ends[0], drawn @ np.asarray(scores, float), ends[1], strict=True)]
     return {n: names.count(n) / len(names) for n in sorted(set(names))}
 
-def stable_band(shares: dict, band: str) -> float | None:
-    "Share of the draws of weights that leave the band as it is; None where it is not rated. 权重稳健性"
-    return shares.get(band, 0.) if shares else None
+def evaluated(scores: dict, draws: dict, weights: dict, band, seed: int = 1) -> dict:  # draws: code -> resampled scores of those that come from data
+    "Total with interval, band and what becomes of it under other weights. 评价结果"
+    t, rng = total(scores, weights), np.random.default_rng(seed)
+    if t.value is None: return dict(total=None, low=None, high=None, band=band(None, None, None), shares={}, left_out=t.left_out)
+    times = int(number("resamples"))
+    matrix = np.column_stack([draws[k] if k in draws else np.full(times, scores[k]) for k in t.weights])
+    low, high = interval(matrix @ np.array(list(t.weights.values())))
+    shares = band_shares(matrix, [scores[k] for k in t.weights], t.weights, band, rng)
+    return dict(total=t.value, low=low, high=high, band=band(low, t.value, high), shares=shares, left_out=t.left_out)
 
 # %% ../../notebooks/review/evaluation.ipynb #65872d62
 RANKS = ("rank", "place", "position", "名次", "排名", "排序")
