@@ -124,24 +124,25 @@ def interval(values) -> tuple[float, float]:
     a = (1 - number("level")) / 2
     return tuple(float(x) for x in np.quantile(values, [a, 1 - a]))
 
-# %% ../../notebooks/review/evaluation.ipynb #8dcc7b7b
-def band_shares(score_draws: np.ndarray, scores, weights: dict, band, rng) -> dict:  # resamples x criteria, criteria; band(lower, total, upper) -> name
+# %% ../../notebooks/review/evaluation.ipynb #efa88677
+def band_shares(low_draws: np.ndarray, scores, high_draws: np.ndarray, weights: dict, band, rng) -> dict:  # draws x criteria; band(lower, total, upper) -> name
     "Share of draws of the weights in each band. 各等次占比"
     drawn = 100 * shaken(weights, rng)
     a = (1 - number("level")) / 2
-    ends = np.quantile(score_draws @ drawn.T, [a, 1 - a], axis=0)
-    names = [band(lo, mid, hi) for lo, mid, hi in zip(ends[0], drawn @ np.asarray(scores, float), ends[1], strict=True)]
+    lows, highs = np.quantile(low_draws @ drawn.T, a, axis=0), np.quantile(high_draws @ drawn.T, 1 - a, axis=0)
+    names = [band(lo, mid, hi) for lo, mid, hi in zip(lows, drawn @ np.asarray(scores, float), highs, strict=True)]
     return {n: names.count(n) / len(names) for n in sorted(set(names))}
 
-def evaluated(scores: dict, draws: dict, weights: dict, band, seed: int = 1) -> dict:  # draws: code -> resampled scores of those that come from data
-    "Total with interval, band and what becomes of it under other weights. 评价结果"
-    t, rng = total(scores, weights), np.random.default_rng(seed)
-    if t.value is None: return dict(total=None, low=None, high=None, band=band(None, None, None), shares={}, left_out=t.left_out)
-    times = int(number("resamples"))
-    matrix = np.column_stack([draws[k] if k in draws else np.full(times, scores[k]) for k in t.weights])
-    low, high = interval(matrix @ np.array(list(t.weights.values())))
-    shares = band_shares(matrix, [scores[k] for k in t.weights], t.weights, band, rng)
-    return dict(total=t.value, low=low, high=high, band=band(low, t.value, high), shares=shares, left_out=t.left_out)
+def evaluated(scores: dict, draws: dict, weights: dict, band, seed: int = 1, fair: dict | None = None) -> dict:  # draws: code -> resampled scores of those that come from data
+    "Total with interval, band and what becomes of it under other weights; `fair`: draws that give the benefit of the doubt. 评价结果"
+    t, rng, times = total(scores, weights), np.random.default_rng(seed), int(number("resamples"))
+    if t.value is None: return dict(total=None, low=None, high=None, could=None, band=band(None, None, None), shares={}, left_out=t.left_out)
+    fill = lambda d: np.column_stack([d[k] if k in d else np.full(times, scores[k]) for k in t.weights])
+    matrix, w = fill(draws), np.array(list(t.weights.values()))
+    best = matrix if fair is None else fill(fair)
+    (low, high), could = interval(matrix @ w), interval(best @ w)[1]
+    shares = band_shares(matrix, [scores[k] for k in t.weights], best, t.weights, band, rng)
+    return dict(total=t.value, low=low, high=high, could=could, band=band(low, t.value, could), shares=shares, left_out=t.left_out)
 
 # %% ../../notebooks/review/evaluation.ipynb #65872d62
 RANKS = ("rank", "place", "position", "名次", "排名", "排序")
