@@ -84,7 +84,7 @@ def problems(rows: pd.DataFrame, least_counties: int = 1) -> list[Problem]:
     found = [Problem(p, m, g.reset_index(drop=True)) for (p, m), g in rows.groupby(["pattern", "mechanism"], sort=True) if len(g) > 1]
     return [p for p in found if len(p.counties) >= least_counties]
 
-# %% ../../notebooks/review/problems.ipynb #cf9909e8
+# %% ../../notebooks/review/problems.ipynb #6aee3457
 def level_of(leads: pd.DataFrame, suggestion_facts: int = 0, outputs: int = 0, runs: tuple | None = None) -> str:  # leads: concluded_on, unit; runs: (day, suspected, opportunities) twice
     "The level G0 to G4 a problem has reached; nothing is assumed of what is not known. 治理层级"
     ended = leads[leads["concluded_on"].notna()].assign(on=lambda d: pd.to_datetime(d["concluded_on"])) if "concluded_on" in leads else leads[:0]
@@ -106,7 +106,7 @@ def lasting(before: tuple, after: tuple) -> bool:  # each: day of the run, suspe
     (d0, k0, n0), (d1, k1, n1) = before, after
     if pd.Timestamp(d1) < pd.Timestamp(d0) + pd.DateOffset(months=_number("lasting_months")): return False
     ratio, _, high = rate_ratio(k1, n1, k0, n0)
-    return ratio is not None and ratio <= 1 - _number("lasting_fall") and high < 1
+    return ratio is not None and ratio <= 1 - _number("lasting_fall") + 1e-9 and high < 1
 
 # %% ../../notebooks/review/problems.ipynb #ad9f7b67
 @dataclass(frozen=True)
