@@ -71,7 +71,7 @@ def events_of(table: pd.DataFrame | None, until: dt.date) -> dict[str, list[Even
         found.setdefault(r["lead_id"], []).append(Event(r["lead_id"], start, r["to_status"], "", str(r.get("actor_name") or ""), pd.Timestamp(r["transition_time"]).isoformat(), {"reason": reason}))
     return found
 
-# %% ../../notebooks/review/evaluation_facts.ipynb #03b4e1ad
+# %% ../../notebooks/review/evaluation_facts.ipynb #f4614ca9
 @dataclass(frozen=True)
 class Facts:
     "What is known of a period. 评价期事实"
@@ -93,6 +93,7 @@ class Facts:
         days = pd.to_datetime(d[day]).dt.date
         return d[[x is not pd.NaT and not pd.isna(x) and self.since <= x <= self.until for x in days]]
 
+# %% ../../notebooks/review/evaluation_facts.ipynb #cfc7f64c
 def facts(tables: Mapping, since: dt.date, until: dt.date, delivered: Mapping | None = None) -> Facts:
     "Leads of the period, one per fact, with what became of them by its last day. 评价期线索"
     if delivered is None: delivered = {t: set(d["region_code"].dropna()) if "region_code" in d else set() for t, d in tables.items()}

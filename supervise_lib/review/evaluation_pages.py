@@ -31,10 +31,15 @@ def read_given(path: str | Path | None) -> pd.DataFrame | None:
         if not isinstance(r.by, str) or not r.by.strip(): raise ValueError(f"{path}, line {i}: nobody is named who scored {r.subject} {r.code} 须写明评分人")
     return d
 
-# %% ../../notebooks/review/evaluation_pages.ipynb #4300de16
+# %% ../../notebooks/review/evaluation_pages.ipynb #e79245b1
 PUT = Text("{n} cases have no known opportunities and are in no ratio; {again} leads repeat a fact and count once. Source: {source}.", "{n}件成案无机会数，不计入比率；{again}件线索与在先线索属同一事实，只计一次。数据来源：{source}。")
+def _inside(df: pd.DataFrame, region: str) -> pd.DataFrame:
+    "Rows inside the region."
+    return df[[is_within(str(c), region) for c in df["region_code"]]].reset_index(drop=True)
+
 LAKE, LEDGER = Text("management tables of the lake", "数据湖管理数据表"), Text("the ledger", "线索台账")
 
+# %% ../../notebooks/review/evaluation_pages.ipynb #5d7758d4
 @dataclass
 class Evaluation:
     "The evaluation of a period, as the pages read it. 评价"
@@ -44,41 +49,30 @@ class Evaluation:
     given: pd.DataFrame | None
     brought: pd.DataFrame | None
     source: Text
-
-    def shown(self, df: pd.DataFrame) -> pd.DataFrame:
-        "Rows inside the region. 辖区内"
-        return df[[is_within(str(c), self.region) for c in df["region_code"]]].reset_index(drop=True)
-
     @cached_property
     def models(self) -> pd.DataFrame:
         "Models. 模型"
         return evaluate_models(self.facts, self.given)
-
     @cached_property
     def procuratorates(self) -> pd.DataFrame:
         "Procuratorates of the region. 检察院"
-        return self.shown(evaluate_procuratorates(self.facts, self.given, self.before))
-
+        return _inside(evaluate_procuratorates(self.facts, self.given, self.before), self.region)
     @cached_property
     def contributions(self) -> pd.DataFrame:
         "Contributions: owners of concluded cases, and what was brought. 个人贡献"
         return pd.concat([x for x in (contributions_of(self.facts), self.brought) if x is not None and len(x)] or [contributions_of(self.facts)], ignore_index=True)
-
     @property
     def people(self) -> pd.DataFrame:
         "People with their stars. 个人"
         return evaluate_people(self.contributions)
-
     @property
     def star_shares(self) -> pd.DataFrame:
         "How many stars remain when items are worth more or less. 星级敏感性"
         return star_shares(self.contributions)
-
     @property
     def checks(self) -> pd.DataFrame:
         "Checks of gaming. 防造假核查"
         return gaming_checks(self.facts, self.contributions, models_here())
-
     @property
     def put(self) -> Text:
         "What the facts are and what is in no ratio. 数据说明"
