@@ -140,6 +140,14 @@ def test_a_split_fact_counts_once_and_is_seen():
     seen = gaming_checks(f).set_index(["check", "subject"])
     assert seen.loc[("split", "340111"), "call"] and not seen.loc[("split", "340123"), "call"]
 
+def test_a_lead_merged_into_another_does_not_take_its_case_away():
+    tables = action([5] * 12); tables["leads"].loc[tables["leads"]["lead_id"].isin(["340111-000", "340123-000"]), "fact_key"] = "SAME"
+    both = facts(tables, *YEAR); assert both.repeated["lead_id"].tolist() == ["340123-000"]
+    mine = tables["lead_events"]["lead_id"] == "340111-000"
+    tables["lead_events"] = pd.concat([tables["lead_events"][~mine], pd.DataFrame([("340111-000", 1, "TRI", "DUP", pd.Timestamp("2023-02-15"), None)], columns=tables["lead_events"].columns)])
+    merged = facts(tables, *YEAR)
+    assert merged.repeated["lead_id"].tolist() == ["340111-000"] and merged.leads.set_index("lead_id").loc["340123-000", "filed"]
+
 def test_period_is_two_days():
     assert period("2023-01-01:2023-12-31") == YEAR
     for bad in ("2023", "2023-13-01:2024-01-01", "2023-02-01:2023-01-01"):

@@ -93,18 +93,21 @@ class Facts:
         days = pd.to_datetime(d[day]).dt.date
         return d[[x is not pd.NaT and not pd.isna(x) and self.since <= x <= self.until for x in days]]
 
-# %% ../../notebooks/review/evaluation_facts.ipynb #cfc7f64c
+# %% ../../notebooks/review/evaluation_facts.ipynb #38bce4c2
 def facts(tables: Mapping, since: dt.date, until: dt.date, delivered: Mapping | None = None) -> Facts:
     "Leads of the period, one per fact, with what became of them by its last day. 评价期线索"
     if delivered is None: delivered = {t: set(d["region_code"].dropna()) if "region_code" in d else set() for t, d in tables.items()}
     if "leads" not in tables: raise ValueError("no table leads: nothing can be evaluated; deliver leads and lead_events or use the ledger 缺少线索表")
     leads = _with_model(tables["leads"], tables.get("model_runs")).astype(object)
     screened = pd.to_datetime(leads["screened_time"]); leads = leads[(screened.dt.date <= until).to_numpy()]
-    leads = leads.assign(fact=_fact(leads), seat=seats(leads, tables.get("procuratorates"))).sort_values(["screened_time", "lead_id"], kind="stable")
-    owner = leads.groupby("fact", sort=False)["lead_id"].transform("first"); again = (leads["lead_id"] != owner).to_numpy()
+    leads = leads.assign(fact=_fact(leads), seat=seats(leads, tables.get("procuratorates")))
     stories, a, b = events_of(tables.get("lead_events"), until), str(since), str(until)
     told = pd.DataFrame([_story(stories.get(i, []), a, b) for i in leads["lead_id"]], index=leads.index, columns=list(_story([], a, b)))
-    leads = pd.concat([leads.drop(columns=[c for c in told if c in leads]), told], axis=1).assign(owner=owner)
+    # A lead that was merged into another does not own the fact, however early it was found.
+    leads = pd.concat([leads.drop(columns=[c for c in told if c in leads]), told], axis=1).assign(merged=lambda d: d["state"] == "DUP").sort_values(["merged", "screened_time", "lead_id"], kind="stable")
+    owner = leads.groupby("fact", sort=False)["lead_id"].transform("first")
+    leads = leads.drop(columns="merged").assign(owner=owner).sort_values(["screened_time", "lead_id"], kind="stable")
+    again = (leads["lead_id"] != leads["owner"]).to_numpy()
     return Facts(since, until, leads[~again].reset_index(drop=True), leads[again].reset_index(drop=True), tables, delivered)
 
 def _fact(leads) -> pd.Series:
