@@ -34,6 +34,18 @@ def test_a_lead_without_a_unit_is_in_nobodys_suggestion():
     assert p.without_unit == 1 and len(p.batches["甲县公安局"]) == 2
     with pytest.raises(ValueError, match="one addressee"): suggestion(p.leads, OFFICE, SERVED)
 
+def test_leads_of_runs_bring_their_unit_in_the_evidence(tmp_path):
+    from supervise_lib.model.special import special
+    from supervise_lib.review.problems import leads_of_special
+    def with_unit(i, name, **more):
+        row = lead(i, unit=None, **more); proof = json.loads(row["evidence"]); proof[0]["values"] = [{"column": "police_org", "value": name}]
+        return {"lead_no": row["lead_no"], **{k: f"K{i}" for k in special("criminal_detention").key}, **{k: v for k, v in row.items() if k not in ("lead_no", "unit")}, "evidence": json.dumps(proof)}
+    for day, rows in (("2023-06-30", [with_unit(1, "甲县公安局")]), ("2023-12-31", [with_unit(1, "甲县公安局") | {"lead_no": "criminal_detention-340111-20240101-000000000001"}, with_unit(2, "乙县公安局"), with_unit(3, None)])):
+        folder = tmp_path / "runs" / "criminal_detention" / "340111" / day; folder.mkdir(parents=True); pd.DataFrame(rows).to_parquet(folder / "leads.parquet")
+    got = as_rows(leads_of_special(tmp_path, "criminal_detention"), unit="police_org")
+    assert got["unit"].tolist() == ["甲县公安局", "乙县公安局", None]                       # the row found twice counts once
+    with pytest.raises(FileNotFoundError, match="run the special first"): leads_of_special(tmp_path, "case_filing")
+
 @pytest.mark.parametrize("n", [3, 14])
 def test_every_number_of_the_draft_is_counted(n):
     batch = one(*(lead(i, ("340111", "340202")[i % 2], label=True if i < 2 else False if i == 2 else None) for i in range(n)))[0].batches["甲县公安局"]

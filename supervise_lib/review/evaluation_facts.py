@@ -93,13 +93,13 @@ class Facts:
         days = pd.to_datetime(d[day]).dt.date
         return d[[x is not pd.NaT and not pd.isna(x) and self.since <= x <= self.until for x in days]]
 
-# %% ../../notebooks/review/evaluation_facts.ipynb #38bce4c2
+# %% ../../notebooks/review/evaluation_facts.ipynb #5c043caa
 def facts(tables: Mapping, since: dt.date, until: dt.date, delivered: Mapping | None = None) -> Facts:
     "Leads of the period, one per fact, with what became of them by its last day. 评价期线索"
     if delivered is None: delivered = {t: set(d["region_code"].dropna()) if "region_code" in d else set() for t, d in tables.items()}
     if "leads" not in tables: raise ValueError("no table leads: nothing can be evaluated; deliver leads and lead_events or use the ledger 缺少线索表")
     leads = _with_model(tables["leads"], tables.get("model_runs")).astype(object)
-    screened = pd.to_datetime(leads["screened_time"]); leads = leads[(screened.dt.date <= until).to_numpy()]
+    screened = pd.to_datetime(leads["screened_time"]); leads = leads[(screened.dt.date <= until).to_numpy()].reset_index(drop=True)
     leads = leads.assign(fact=_fact(leads), seat=seats(leads, tables.get("procuratorates")))
     stories, a, b = events_of(tables.get("lead_events"), until), str(since), str(until)
     told = pd.DataFrame([_story(stories.get(i, []), a, b) for i in leads["lead_id"]], index=leads.index, columns=list(_story([], a, b)))
