@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'main', 'places', 'chosen', 'Progress', 'run', 'batch',
-           'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
-           'leads_list', 'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export',
-           'leads_check', 'new', 'rules', 'demo']
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'main',
+           'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read',
+           'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move', 'leads_assign',
+           'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo', 'evaluate_models',
+           'evaluate_procuratorates', 'evaluate_people']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -437,6 +438,40 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     for name in special_names(): _demo_score(name, demo_lake, s.home / "demo", day, console)
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
+
+# %% ../notebooks/cli.ipynb #1bf080e7
+evaluate = typer.Typer(no_args_is_help=True, help="Evaluate models, procuratorates or people over a period; bands, no ranks. 评价")
+app.add_typer(evaluate, name="evaluate")
+Period = Annotated[str, typer.Option("--period", help="FROM:TO, such as 2023-01-01:2023-12-31. 评价期")]
+Given = Annotated[Path | None, typer.Option("--given", help="CSV of subject, code, score, by: panels, checklists, gates. 人工评分表")]
+Brought = Annotated[Path | None, typer.Option("--contributions", help="CSV of person, item, grade, share, count, cluster, audited. 个人贡献表")]
+
+def _evaluate(kind, span, region, given, contributions, lang, lake, outputs):
+    "Execute the page of one kind and say where it is."
+    places(lake, outputs)
+    from supervise_lib.review.evaluation_facts import period
+    from supervise_lib.settings import settings
+    from supervise_lib.work.pages import run_page
+    s, (since, until) = settings(), period(span)
+    code = region or s.region or "340000"
+    paths = {k: str(p.resolve()) for k, p in (("given", given), ("contributions", contributions)) if p}
+    folder = run_page(f"evaluation/{kind}", {"region": code, "as_of": str(until), "since": str(since), "lang": lang or s.lang} | paths, s.outputs / "evaluation" / kind / code / f"{since}_{until}")
+    print(f"→ {folder / 'notebook.ipynb'}")
+
+@evaluate.command("models")
+def evaluate_models(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, given: Given = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Models: gates, criteria, band. 模型评价"
+    _evaluate("models", span, region, given, None, lang, lake, outputs)
+
+@evaluate.command("procuratorates")
+def evaluate_procuratorates(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, given: Given = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Procuratorates: band, profile, funnel, own past. 检察院评价"
+    _evaluate("procuratorates", span, region, given, None, lang, lake, outputs)
+
+@evaluate.command("people")
+def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, contributions: Brought = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
+    "People: stars for what they contributed. 个人评价"
+    _evaluate("people", span, region, None, contributions, lang, lake, outputs)
 
 # %% ../notebooks/cli.ipynb #c91b0681
 if __name__ == "__main__" and "__file__" in globals(): main()    # a notebook has no file
