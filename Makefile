@@ -24,7 +24,7 @@ test: $(READY)
 	@set -o pipefail; failed=""; \
 	echo "== ruff";      $(BIN)/ruff check supervise_lib tests $(wildcard bench) || failed="$$failed ruff"; \
 	echo "== notebooks"; $(BIN)/nbdev-test || failed="$$failed notebooks"; \
-	echo "== pytest";    $(BIN)/python -m pytest --color=no 2>&1 | tee $(VENV)/pytest.log || failed="$$failed pytest"; \
+	echo "== pytest";    $(BIN)/python -m pytest --color=no -n auto --dist loadfile 2>&1 | tee $(VENV)/pytest.log || failed="$$failed pytest"; \
 	echo "== $${failed:+failed:}$${failed:-all checks passed}"; \
 	tail -n 1 $(VENV)/pytest.log; \
 	test -z "$$failed"

@@ -137,14 +137,15 @@ def _hold():
 
 if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_hold)
 
-# %% ../../notebooks/data/lake.ipynb #4749ec55
+# %% ../../notebooks/data/lake.ipynb #86b6cae1
 def _connection(lake):
     "The DuckDB connection of this process."
     if lake._con and lake._con[0] == os.getpid(): return lake._con[1]
     import ibis
     options = {"threads": lake.threads, "autoinstall_known_extensions": False, "temp_directory": str(Path(tempfile.gettempdir()) / f"supervise-{os.getpid()}")}
     if lake.memory: options["memory_limit"] = lake.memory
-    lake._con, lake._views = (os.getpid(), ibis.duckdb.connect(**options, enable_progress_bar=False)), {}     # in a notebook a slow query would leave a bar, a quick one none
+    lake._con, lake._views = (os.getpid(), ibis.duckdb.connect(**options)), {}
+    lake._con[1].raw_sql("SET enable_progress_bar = false")     # in a notebook a slow query would leave a bar, a quick one none
     _open[id(lake._con[1])] = lake._con[1]
     return lake._con[1]
 
