@@ -6,23 +6,25 @@
 __all__ = ['LINES', 'PURPOSE', 'COUNTED', 'HEADS_TABLE', 'HEADS_COLUMN', 'CLASSES', 'BY_ROW', 'HEADS_RULE', 'HEADS_SCORE',
            'UNMEASURED', 'MEASURED', 'OTHER_CODE', 'NO_LEDGER', 'NO_LEADS', 'STEP_HEADS', 'HEADS_LAW', 'TO_CHECK',
            'STALE', 'CHECKED', 'LAW_COUNTED', 'HEADS_CHOICE', 'CHOICES_COUNTED', 'HEADS_LIKE', 'LIKE', 'NO_HISTORY',
-           'Sheet', 'Part', 'Dossier', 'columns_used', 'instrument_words', 'rules_frame', 'cases_frame', 'score_file',
-           'score_demo', 'save_score', 'yields_of', 'step_words', 'law_frame', 'choices_frame', 'files_of', 'changes',
-           'changelog', 'dossier']
+           'Sheet', 'Part', 'Dossier', 'in_both', 'columns_used', 'instrument_words', 'rules_frame', 'cases_frame',
+           'score_file', 'score_demo', 'save_score', 'yields_of', 'step_words', 'law_frame', 'choices_frame',
+           'files_of', 'changes', 'changelog', 'dossier']
 
-# %% ../../notebooks/publish/dossier.ipynb #6645125c
+# %% ../../notebooks/publish/dossier.ipynb #3091d55a
 import datetime as dt, json, subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-import pandas as pd
+from functools import cache
+import pandas as pd, yaml
 from ..data.contracts import contract
 from ..law.values import Law, unit_words
 from ..model.rules import sentence
 from ..model.special import Special, label, sources, special as find_special
 from .coverage import tables_of
 from .likeness import ALIKE, likeness
-from .tables import MISSING, NO, RULE, TITLE, YES, Table, cell, measure_name, table
-from ..settings import home, settings
+from ..model.verdicts import OUTCOME_TEXT, Outcome
+from .tables import NO, RULE, TITLE, YES, Table, table
+from ..settings import home, resource, settings
 from ..text import Text, in_lang
 
 # %% ../../notebooks/publish/dossier.ipynb #9de40ec8
@@ -65,7 +67,7 @@ class Dossier:
 
     def _repr_html_(self): return "".join(f"<h3>{p.title}</h3>" + "".join(f"<p>{t}</p>" for t in p.told) + "".join(s.shown("zh")._repr_html_() for s in p.sheets) for p in self.parts)
 
-# %% ../../notebooks/publish/dossier.ipynb #a013efcc
+# %% ../../notebooks/publish/dossier.ipynb #585d9a07
 LINES = {"criminal": Text("criminal", "刑事检察"), "civil": Text("civil", "民事检察"), "administrative": Text("administrative", "行政检察"), "public_interest": Text("public interest", "公益诉讼检察"),
          "minors": Text("minors", "未成年人检察"), "execution": Text("execution of sentences", "刑事执行检察")}
 PURPOSE = Text("{title}. One row is one {unit}; a row belongs to a run by the day of {day}.", "{title}。研判表每一行为一个{unit}，按{day}归入各次运行。")
@@ -76,22 +78,31 @@ def _purpose(s: Special) -> Part:
     told.append(COUNTED.format(rules=len(s.rules), left=len(s.not_built), cases=len(s.cases), rows=sum(len(c.rows) for c in s.cases)))
     return Part("purpose", Text("Purpose", "用途"), tuple(told))
 
+@cache
+def _lexicon(section: str) -> dict[str, Text]:
+    return {k: Text(**v) for k, v in yaml.safe_load(resource("params/writeup_words.yaml").read_text(encoding="utf-8"))[section].items()}
+
+def in_both(section: str, words: str) -> Text:
+    "Words of a contract (sources, types, authors) in both languages; what params/writeup_words.yaml does not know stays as it is. 双语用语"
+    known = [_lexicon(section).get(w.strip(), Text(w.strip(), w.strip())) for w in words.replace(";", ",").split(",") if w.strip()] or [Text("—", "—")]
+    return Text(", ".join(k.en for k in known), "、".join(k.zh for k in known))
+
 def columns_used(s: Special) -> pd.DataFrame:
     "Contract columns the rules read: table, column, label, type, personal class, rules. 所用字段"
     by = {}
     for r in s.rules:
         for c in dict.fromkeys((*r.needs, *r.shows)):
             for source in sources(s, c): by.setdefault(source, []).append(r.id)
-    rows = [dict(table=t, column=c, label=(o := contract(t).columns[c]).label, type=o.type, unit=o.unit, personal=o.personal, required=o.required, rules=tuple(dict.fromkeys(ids))) for (t, c), ids in ((k.split("."), v) for k, v in sorted(by.items()))]
+    rows = [dict(table=t, column=c, label=(o := contract(t).columns[c]).label, type=in_both("types", o.type), unit=o.unit, personal=o.personal, required=o.required, rules=tuple(dict.fromkeys(ids))) for (t, c), ids in ((k.split("."), v) for k, v in sorted(by.items()))]
     return pd.DataFrame(rows, columns=["table", "column", "label", "type", "unit", "personal", "required", "rules"], dtype=object)
 
-# %% ../../notebooks/publish/dossier.ipynb #07635163
-HEADS_TABLE = dict(table=Text("Table", "数据表"), title=TITLE, grain=Text("One row is", "每行为"), source=Text("Source", "来源"), columns=Text("Columns", "字段数"), personal=Text("Class", "个人信息级别"))
+# %% ../../notebooks/publish/dossier.ipynb #c41f2533
+HEADS_TABLE = dict(table=Text("Table", "数据表"), title=TITLE, source=Text("Source", "来源"), columns=Text("Columns", "字段数"), personal=Text("Class", "个人信息级别"))
 HEADS_COLUMN = dict(table=Text("Table", "数据表"), column=Text("Column", "字段"), label=Text("Name", "名称"), type=Text("Type", "类型"), personal=Text("Class", "级别"), rules=Text("Read by", "使用规则"))
 CLASSES = Text("Classes: P0 no personal data, P1 personal, P2 sensitive or about a minor.", "级别：P0不含个人信息，P1个人信息，P2敏感个人信息或未成年人信息。")
 
 def _data(s: Special) -> Part:
-    tables = pd.DataFrame([dict(table=t, title=(c := contract(t)).title, grain=c.grain, source=c.source, columns=len(c.columns), personal=c.personal) for t in s.tables])
+    tables = pd.DataFrame([dict(table=t, title=(c := contract(t)).title, source=in_both("sources", c.source), columns=len(c.columns), personal=c.personal) for t in s.tables])
     return Part("data", Text("Tables and columns", "数据表与字段"), (CLASSES,), (Sheet(Text("Tables", "数据表"), tables, HEADS_TABLE), Sheet(Text("Columns the rules read", "规则所用字段"), columns_used(s), HEADS_COLUMN)))
 
 # %% ../../notebooks/publish/dossier.ipynb #8ce277d4
@@ -117,10 +128,10 @@ def _left_out(s: Special) -> Part:
     return Part("left_out", Text("Not built, not checked", "未建与不核查"), (), (Sheet(Text("Rules that are not built", "未建规则"), built, dict(rule=RULE, why=Text("Why not", "原因"))),
         Sheet(Text("Not checked", "不核查事项"), pd.DataFrame([dict(item=t) for t in s.not_checked], dtype=object), dict(item=Text("A reader may look for", "读者可能期待的核查")))))
 
-# %% ../../notebooks/publish/dossier.ipynb #46a7bbc5
+# %% ../../notebooks/publish/dossier.ipynb #1c6ea752
 def cases_frame(s: Special) -> pd.DataFrame:
     "Worked cases per rule: notes, rows and the outcomes expected. 验算案例"
-    said = lambda expect: ", ".join(f"{o} {n}" for o, n in pd.Series(expect).value_counts().items())
+    said = lambda expect: tuple(Text("{0} {1}", "{0}{1}").format(OUTCOME_TEXT[o], n) for o in Outcome if (n := sum(e == o.value for e in expect)))
     return pd.DataFrame([dict(rule=c.rule, note=c.note, rows=len(c.rows), expect=said(c.expect), as_of=c.as_of) for c in s.cases], columns=["rule", "note", "rows", "expect", "as_of"], dtype=object)
 
 def _cases(s: Special) -> Part:
@@ -219,13 +230,13 @@ def _law(s: Special, day: dt.date) -> Part:
     told = LAW_COUNTED.format(n=found["name"].nunique(), entries=len(found), verify=int((found["mark"] == TO_CHECK).sum()), stale=int((found["mark"] == STALE).sum()))
     return Part("law", Text("Law values", "法定数值"), (told,), (Sheet(Text("Law values the rules read", "规则所用法定数值"), found, HEADS_LAW),))
 
-# %% ../../notebooks/publish/dossier.ipynb #5bc64fe3
+# %% ../../notebooks/publish/dossier.ipynb #dba83a5f
 HEADS_CHOICE = dict(label=Text("Threshold", "阈值"), value=Text("Number", "数值"), unit=Text("Unit", "单位"), author=Text("By", "设定人"), reason=Text("Why", "理由"), review=Text("Look again on", "复核日期"), late=Text("Review overdue", "是否逾期复核"))
 CHOICES_COUNTED = Text("{n} thresholds are our own, not the law's; the review of {late} is overdue.", "自定阈值{n}项（非法定）；逾期未复核{late}项。")
 
 def choices_frame(s: Special, day: dt.date) -> pd.DataFrame:
     "Own thresholds with author, reason and review date. 自定阈值"
-    rows = [dict(name=c.name, label=c.label, value=_said(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=c.author, reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
+    rows = [dict(name=c.name, label=c.label, value=_said(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=in_both("authors", c.author), reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
     return pd.DataFrame(rows, columns=["name", *HEADS_CHOICE], dtype=object)
 
 def _choices(s: Special, day: dt.date) -> Part:
