@@ -2679,6 +2679,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                      'supervise_lib/publish/sections.py'),
                                                 'supervise_lib.publish.sections._joined': ( 'publish/sections.html#_joined',
                                                                                             'supervise_lib/publish/sections.py'),
+                                                'supervise_lib.publish.sections._measured': ( 'publish/sections.html#_measured',
+                                                                                              'supervise_lib/publish/sections.py'),
                                                 'supervise_lib.publish.sections._short': ( 'publish/sections.html#_short',
                                                                                            'supervise_lib/publish/sections.py'),
                                                 'supervise_lib.publish.sections.annexes': ( 'publish/sections.html#annexes',

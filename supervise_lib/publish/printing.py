@@ -62,8 +62,9 @@ class Document:
             elif isinstance(b, Figure): yield from (b.caption, b.alt)
             else: yield b.text
 
-# %% ../../notebooks/publish/printing.ipynb #5eee34ac
-_soft = re.compile(r"(?<=[a-z0-9])([_.])(?=[a-z0-9])")
+# %% ../../notebooks/publish/printing.ipynb #9a532e43
+_soft = re.compile(r"(?<=[A-Za-z0-9])([_.])(?=[A-Za-z0-9])")
+_whole = re.compile(r"[\x21-\x5e\x60-\x7e]+")      # what is not broken: Latin words, up to the next _
 
 def _words(text: str) -> str:
     "Escaped, with places where a long name may be broken."
@@ -73,9 +74,11 @@ def widths(t: Table) -> list[int]:
     "Width of each column in percent: by the square root of its longest words, so that long texts do not take all. 列宽"
     def want(i):
         cells = sorted(width(line) for r in (t.head, *t.rows) for line in r[i].split("\n"))
-        return max(8, min(cells[int(len(cells) * .9)] if cells else 0, 120), max(width(w) for w in t.head[i].split("\n")) / 2) ** .62
-    wanted = [want(i) for i in range(len(t.head))]
-    return [round(100 * w / sum(wanted)) for w in wanted]
+        return max(8, min((cells[int(len(cells) * .9)] + cells[-1]) / 2, 120)) ** .62
+    wanted = [want(i) for i in range(len(t.head))]; share = [100 * w / sum(wanted) for w in wanted]
+    least = [min(1.3 * max((len(w) for r in (t.head, *t.rows) for w in _whole.findall(r[i])), default=4) + 2, 30) for i in range(len(t.head))]
+    grown = [max(s, l) for s, l in zip(share, least, strict=True)]; room = sum(max(s - l, 0) for s, l in zip(share, least, strict=True)); over = sum(grown) - 100
+    return [round(g - (over * max(s - l, 0) / room if room > over > 0 else 0)) for g, s, l in zip(grown, share, least, strict=True)]
 
 SIDE = {True: "right", False: "left"}
 
@@ -113,7 +116,7 @@ def _pandoc():
     except ModuleNotFoundError: raise ModuleNotFoundError("documents need pandoc and typst; run: pip install 'supervise_lib[publish]' 缺少文档引擎") from None
     return pypandoc
 
-# %% ../../notebooks/publish/printing.ipynb #128dcc52
+# %% ../../notebooks/publish/printing.ipynb #fa0a7ebc
 TYPST = """#set document(title: {title}, date: datetime(year: {y}, month: {m}, day: {d}))
 #set text(font: ("Noto Sans SC", "DejaVu Sans Mono"), lang: "{lang}"{region}, size: 10.5pt, fill: rgb("#1c1c1c"))
 #set page(paper: "a4", margin: (x: 2.4cm, top: 2.6cm, bottom: 2.3cm), numbering: "1 / 1", number-align: center,
@@ -126,10 +129,10 @@ TYPST = """#set document(title: {title}, date: datetime(year: {y}, month: {m}, d
 #show figure.where(kind: table): set figure.caption(position: top)
 #show figure.caption: set text(9pt, fill: rgb("#33474f"))
 #set figure(numbering: none)
-#show figure.caption: it => align(left, it.body)
+#show figure.caption: it => block(sticky: true, width: 100%, align(left, it.body))
 #show heading.where(level: 1): it => block(above: 1.7em, below: .9em, stroke: (left: 3pt + rgb("#1f5a8a")), inset: (left: 8pt, y: 2pt), text(14pt, fill: rgb("#1f5a8a"), it.body))
 #show heading.where(level: 2): it => block(above: 1.3em, below: .7em, text(11.5pt, fill: rgb("#1f5a8a"), it.body))
-#show heading.where(level: 3): it => block(above: 1.1em, below: .5em, sticky: true, text(10.5pt, fill: rgb("#33474f"), it.body))
+#show heading.where(level: 3): it => block(above: 1.6em, below: .6em, sticky: true, text(10.5pt, fill: rgb("#33474f"), it.body))
 #show strong: it => box(fill: rgb("#fff1d6"), outset: (y: 2pt), inset: (x: 2pt), it.body)
 #let horizontalrule = line(length: 100%)
 #text(21pt, fill: rgb("#1f5a8a"), {title_content})

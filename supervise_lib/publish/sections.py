@@ -4,21 +4,22 @@
 
 # %% auto #0
 __all__ = ['BASIC', 'NO_CONTACT', 'LAW_HEADS', 'LONG', 'RUN_TOLD', 'NO_RUN', 'CONDITION', 'BUT', 'LAW_READ', 'OWN', 'THEN',
-           'OPERATORS', 'STEPS', 'LEADS_TOLD', 'CHECK', 'FOLLOW', 'NO_EFFECT', 'COUNTED_TO', 'MINIMAL', 'SAFE', 'MASK',
-           'HASHES', 'INVENTED', 'SECTIONS', 'Material', 'grid', 'basic', 'background', 'legal_basis', 'data_sources',
-           'data_elements', 'rules', 'operators', 'steps', 'mind_map', 'output', 'instruments', 'effect', 'governance',
-           'promotion', 'security', 'novelty', 'sample', 'annexes']
+           'OPERATORS', 'STEPS', 'LEADS_TOLD', 'NOT_CHECKED', 'CHECK', 'FOLLOW', 'NO_EFFECT', 'COUNTED_TO', 'MINIMAL',
+           'SAFE', 'MASK', 'HASHES', 'INVENTED', 'SECTIONS', 'Material', 'grid', 'basic', 'background', 'legal_basis',
+           'data_sources', 'data_elements', 'rules', 'operators', 'steps', 'mind_map', 'output', 'instruments',
+           'effect', 'governance', 'promotion', 'security', 'novelty', 'sample', 'annexes']
 
-# %% ../../notebooks/publish/sections.ipynb #523ffc5b
+# %% ../../notebooks/publish/sections.ipynb #1a214be8
 import datetime as dt
 from dataclasses import dataclass, field
 import pandas as pd
 from ..data.contracts import contract
+from ..law.values import Law, unit_words
 from ..model.rules import sentence
 from ..model.special import label
 from .byhand import ByHand
 from .canvas import png
-from .dossier import LINES, STALE, TO_CHECK, Dossier, Sheet, columns_used, instrument_words
+from .dossier import LINES, Dossier, Sheet, columns_used, instrument_words
 from .effects import LABELS, Effects
 from .mindmap import mindmap, mindmap_alt
 from .outgoing import check_text
@@ -48,7 +49,7 @@ class Material:
 
 def grid(frame: pd.DataFrame, title: Text, heads: dict, lang: str): return Sheet(title, frame, heads).shown(lang)
 
-# %% ../../notebooks/publish/sections.ipynb #2a72c110
+# %% ../../notebooks/publish/sections.ipynb #92b57f85
 BASIC = Text("Basic information", "基本情况"), dict(item=Text("Item", "项目"), told=Text("Entry", "内容"))
 NO_CONTACT = ("unit", "level", "field", "contact")
 
@@ -57,7 +58,7 @@ def basic(m: Material, lang: str) -> list:
     s, hand = m.special, lambda p: m.hand.text(p, m.facts)[0]
     rows = [(TITLE, s.title), (Text("Name in the workbench", "工作台名称"), s.name), (Text("Line", "业务条线"), LINES.get(s.line, Text(s.line, s.line))), (Text("Supervision point", "监督点"), s.question or s.title), (Text("Field", "所属领域"), hand("field")), (Text("Level", "层级"), hand("level")),
             (Text("Author unit", "研发单位"), hand("unit")), (Text("Version", "版本"), m.version), (Text("Date", "日期"), m.dossier.made), (Text("Contact office", "联系部门"), hand("contact"))]
-    return [grid(pd.DataFrame(rows, columns=["item", "told"], dtype=object), *BASIC, lang), *m.asked(lang, "summary"), *(Para(t(lang)) for t in m.dossier["purpose"].told)]
+    return [grid(pd.DataFrame(rows, columns=["item", "told"], dtype=object), *BASIC, lang), *m.asked(lang, "summary"), *(Para(t(lang)) for t in (m.dossier["purpose"].told[0], m.dossier["purpose"].told[-1]))]
 
 def background(m: Material, lang: str) -> list:
     "2 Background 研发背景."
@@ -75,7 +76,7 @@ LONG = 90       # signs of a value that are printed; the dossier has all
 
 def _short(value: str) -> str: return value if len(value) <= LONG else value[:LONG] + "…"
 
-# %% ../../notebooks/publish/sections.ipynb #b4dc0692
+# %% ../../notebooks/publish/sections.ipynb #c26934b8
 RUN_TOLD = Text("The run described here is that of {region}, complete to {as_of}: {rows} rows were judged.", "本说明所述运行为{region}，数据截至{as_of}，共研判{rows}行。")
 NO_RUN = Text("No run was named for this write-up, so periods and numbers of rows are not told.", "编制本说明时未指定运行，故不载明数据期间与行数。")
 
@@ -85,7 +86,7 @@ def data_sources(m: Material, lang: str) -> list:
     told = NO_RUN if m.run is None else RUN_TOLD.format(region=Text(**m.run["region_name"]), as_of=m.run["as_of"], rows=f"{m.run['rows']:,}")
     lost = set(m.run["not_delivered"]) if m.run else set()
     frame = sheet.frame.assign(given=[None if m.run is None else t not in lost for t in sheet.frame["table"]])
-    return [Para(told(lang)), grid(frame, sheet.title, sheet.heads | dict(given=Text("Delivered to this run", "本次运行是否到位")), lang), *m.asked(lang, "obtained")]
+    return [Para(told(lang)), grid(frame, sheet.title, sheet.heads | (dict(given=Text("Delivered to this run", "本次运行是否到位")) if m.run else {}), lang), *m.asked(lang, "obtained")]
 
 def data_elements(m: Material, lang: str) -> list:
     "5 Data elements 数据要素、关键词."
@@ -93,8 +94,14 @@ def data_elements(m: Material, lang: str) -> list:
     heads = {k: v for k, v in sheet.heads.items() if k != "rules"} | dict(n=Text("Rules", "使用规则数"))
     return [*m.asked(lang, "elements"), grid(sheet.frame.assign(n=[len(r) for r in sheet.frame["rules"]]), sheet.title, heads, lang)]
 
-# %% ../../notebooks/publish/sections.ipynb #94982761
+# %% ../../notebooks/publish/sections.ipynb #aa23a562
 CONDITION, BUT, LAW_READ, OWN, THEN = Text("Condition: {0}", "条件：{0}"), Text("Not counted where: {0}", "排除情形：{0}"), Text("Law: {0}", "法律依据：{0}"), Text("Own thresholds: {0}", "自定阈值：{0}"), Text("What may follow: {0}", "监督方式：{0}")
+
+def _measured(choice) -> Text:
+    "A threshold with its unit."
+    unit, value = unit_words(choice.unit), choice.value
+    told = Text(", ".join(map(str, value)), "、".join(map(str, value))) if isinstance(value, (list, tuple)) else Text("yes" if value else "no", "是" if value else "否") if isinstance(value, bool) else Text(str(value), str(value))
+    return Text(f"{told.en} {unit['en']}".strip(), f"{told.zh}{unit['zh']}")
 
 def _joined(texts, lang) -> str: return ("；" if lang == "zh" else "; ").join(t(lang).rstrip("。.") for t in texts)
 
@@ -105,7 +112,7 @@ def rules(m: Material, lang: str) -> list:
     for r in s.rules:
         grade = "" if callable(r.severity) else f" · S{r.severity}"
         cites = list(dict.fromkeys(laws.loc[n, "cite"] for n in r.reads))
-        own = [Text("{0} {1}{2}", "{0}{1}{2}").format(c.label, str(c.value), Text(" (our own)", "（自定）")) for n in r.choices for c in [s.choices[n]]]
+        own = [Text("{0}: {1} (our own)", "{0}：{1}（自定）").format(c.label, _measured(c)) for n in r.choices for c in [s.choices[n]]]
         points = [CONDITION.format(r.text)(lang)] + ([BUT(lang).format(_joined(map(sentence, r.exclusions), lang))] if r.exclusions else []) + ([LAW_READ(lang).format(_joined(cites, lang))] if cites else [])
         points += ([OWN(lang).format(_joined(own, lang))] if own else []) + [THEN.format(instrument_words(r))(lang)]
         out += [Heading(f"{r.id} {r.title(lang)}{grade}", 3), Points(tuple(points))]
@@ -131,18 +138,19 @@ def mind_map(m: Material, lang: str) -> list:
     "8 Mind map 思维导图."
     with in_lang(lang): return [Figure(png(mindmap(m.special)), str(Text("Mind map of {0}", "{0}思维导图").format(m.special.title)), mindmap_alt(m.special))]
 
-# %% ../../notebooks/publish/sections.ipynb #4f2f7db2
+# %% ../../notebooks/publish/sections.ipynb #1d0bf400
 LEADS_TOLD = Text("A lead carries its number, grade, the rules hit, the values seen, the law of the day with its article, the deadline and the instruments that may follow. It is a question, never a finding. Rows on which a rule cannot tell are listed apart and must not be read as clear.",
                   "每条线索载明编号、等级、命中规则、所见数据、行为时法律及条文、期限和可采取的监督方式。线索是疑问，不是认定；规则无法判断的行另行列出，不得视为无问题。")
+NOT_CHECKED = Text("The model does not check the following:", "本模型不核查下列事项：")
 CHECK = dict(rule=RULE, title=TITLE, seen=Text("Look at", "查看数据"), lawful=Text("Lawful explanations to exclude first", "应先排除的合法情形"))
 
 def output(m: Material, lang: str) -> list:
     "9 Output and verification 线索输出与核查指引."
     s = m.special
     frame = pd.DataFrame([dict(rule=r.id, title=r.title, seen=tuple(label(s, c) for c in dict.fromkeys((*r.needs, *r.shows)))[:8], lawful=_joined(map(sentence, r.exclusions), lang) or None) for r in s.rules], dtype=object)
-    return [Para(LEADS_TOLD(lang)), *m.asked(lang, "tips"), grid(frame, Text("Verification, rule by rule", "逐条核查指引"), CHECK, lang), *(Points(tuple(t(lang) for t in s.not_checked)) for _ in [0])]
+    return [Para(LEADS_TOLD(lang)), *m.asked(lang, "tips"), grid(frame, Text("Verification, rule by rule", "逐条核查指引"), CHECK, lang), Para(NOT_CHECKED(lang)), Points(tuple(t(lang) for t in s.not_checked))]
 
-FOLLOW = dict(rule=RULE, title=TITLE, grade=Text("Grade", "等级"), instrument=Text("Instrument", "监督方式"), clock=Text("A clock runs", "有无法定期限"))
+FOLLOW = dict(rule=RULE, title=TITLE, grade=Text("Grade", "等级"), instrument=Text("Instrument", "监督方式"), clock=Text("A deadline is computed", "是否计算期限"))
 
 def instruments(m: Material, lang: str) -> list:
     "10 Supervision and instruments 监督方式."
@@ -191,7 +199,7 @@ def novelty(m: Material, lang: str) -> list:
     part = m.dossier["likeness"]
     return [*m.asked(lang, "novelty"), Para(part.told[0](lang)), part.sheets[0].shown(lang)]
 
-# %% ../../notebooks/publish/sections.ipynb #67923d6c
+# %% ../../notebooks/publish/sections.ipynb #79826e7e
 HASHES = Text("Code {code}; law {law}; run {run}.", "代码散列 {code}；法律数值散列 {law}；运行散列 {run}。")
 INVENTED = Text("(invented number)", "（虚构编号）")
 
@@ -205,7 +213,6 @@ def sample(special) -> pd.DataFrame:
 
 def annexes(m: Material, lang: str) -> list:
     "16 Annexes 附件."
-    from supervise_lib.law.values import Law
     law = Law().hash(sorted({n for r in m.special.rules for n in r.reads}))
     run = m.run["outputs"].get("verdicts.parquet", "—") if m.run else "—"
     with in_lang(lang): frame = sample(m.special)

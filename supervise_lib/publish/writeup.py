@@ -6,14 +6,14 @@
 __all__ = ['TITLE', 'BELOW', 'OPEN', 'HAN', 'DOSSIER', 'material', 'compose', 'languages', 'write', 'writeup', 'dossier_document',
            'write_dossier']
 
-# %% ../../notebooks/publish/writeup.ipynb #5df3c30f
+# %% ../../notebooks/publish/writeup.ipynb #f83374f4
 import datetime as dt, json
 from pathlib import Path
 from .byhand import PARTS, ByHand, read_byhand
 from .dossier import dossier
 from .effects import effects
 from .outgoing import let_out
-from .printing import Document, Heading, Para, Points, to_docx, to_pdf
+from .printing import Document, Heading, Para, to_docx, to_pdf
 from .prose import facts_of
 from .sections import SECTIONS, Material
 from ..settings import settings
