@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'main', 'places', 'chosen', 'Progress', 'run', 'batch',
-           'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'publish', 'main', 'places', 'chosen', 'Progress', 'run',
+           'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
            'leads_list', 'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export',
-           'leads_check', 'new', 'rules', 'demo']
+           'leads_check', 'new', 'rules', 'demo', 'publish_writeup', 'publish_dossier']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -437,6 +437,35 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     for name in special_names(): _demo_score(name, demo_lake, s.home / "demo", day, console)
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
+
+# %% ../notebooks/cli.ipynb #a9e9e998
+publish = typer.Typer(no_args_is_help=True, help="Write-ups and dossiers of models. 模型说明与档案")
+app.add_typer(publish, name="publish")
+
+@publish.command("writeup")
+def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
+                    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):
+    "Write the sixteen-section write-up of a model as PDF and Word. 生成模型说明"
+    places(None, outputs)
+    from supervise_lib.publish.writeup import writeup
+    from supervise_lib.settings import settings
+    for path in writeup(special, lang, settings().outputs, _on(day), run): print(path)
+
+@publish.command("dossier")
+def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
+                    demo: Annotated[Path | None, typer.Option("--demo", help="Folder of a demo province with its truth: measure precision and recall anew. 演示数据目录")] = None,
+                    day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Write everything a reviewer of a model needs, as PDF, Word and data. 生成模型档案"
+    places(lake, outputs)
+    from supervise_lib.publish.writeup import write_dossier
+    from supervise_lib.settings import settings
+    for path in write_dossier(special, lang, settings().outputs, _on(day), demo): print(path)
+
+def _on(day):
+    "The day that was asked for, or none."
+    import datetime as dt
+    try: return dt.date.fromisoformat(day) if day else None
+    except ValueError: raise ValueError(f"--day {day!r} is not YYYY-MM-DD 日期有误") from None
 
 # %% ../notebooks/cli.ipynb #c91b0681
 if __name__ == "__main__" and "__file__" in globals(): main()    # a notebook has no file
