@@ -62,13 +62,13 @@ class Document:
             elif isinstance(b, Figure): yield from (b.caption, b.alt)
             else: yield b.text
 
-# %% ../../notebooks/publish/printing.ipynb #9a532e43
+# %% ../../notebooks/publish/printing.ipynb #994ad35d
 _soft = re.compile(r"(?<=[A-Za-z0-9])([_.])(?=[A-Za-z0-9])")
 _whole = re.compile(r"[\x21-\x5e\x60-\x7e]+")      # what is not broken: Latin words, up to the next _
 
-def _words(text: str) -> str:
-    "Escaped, with places where a long name may be broken."
-    return _soft.sub("\\1\u200b", html.escape(text)).replace("\n", "<br>")
+def _words(text: str, soft: bool = False) -> str:  # soft: mark where a long name may be broken
+    "Escaped, with its line breaks."
+    return (_soft.sub("\\1\u200b", html.escape(text)) if soft else html.escape(text)).replace("\n", "<br>")
 
 def widths(t: Table) -> list[int]:
     "Width of each column in percent: by the square root of its longest words, so that long texts do not take all. 列宽"
@@ -82,20 +82,20 @@ def widths(t: Table) -> list[int]:
 
 SIDE = {True: "right", False: "left"}
 
-def _table(t: Table) -> str:
+def _table(t: Table, soft: bool) -> str:
     "A table with its heading row, right-aligned numbers, and notes below."
-    def row(tag, cells): return "<tr>" + "".join(f'<{tag} style="text-align: {SIDE[r]}">{_words(v)}</{tag}>' for v, r in zip(cells, t.right, strict=True)) + "</tr>"
+    def row(tag, cells): return "<tr>" + "".join(f'<{tag} style="text-align: {SIDE[r]}">{_words(v, soft)}</{tag}>' for v, r in zip(cells, t.right, strict=True)) + "</tr>"
     cols = "".join(f'<col style="width: {w}%">' for w in widths(t))
     body = "".join(row("td", r) for r in (*t.rows, *([t.total] if t.total else [])))
     return f'<table><caption>{_words(t.title)}</caption><colgroup>{cols}</colgroup><thead>{row("th", t.head)}</thead><tbody>{body}</tbody></table>' + "".join(f"<p>{_words(n)}</p>" for n in t.notes)
 
-def to_html(doc: Document, folder: Path) -> str:
+def to_html(doc: Document, folder: Path, soft: bool = False) -> str:  # soft: for paper; a Word file is searched, and marks would hide names from the search
     "The blocks as HTML, figures written into `folder`. 转为 HTML"
     out = []
     for b in doc.blocks:
         if isinstance(b, Heading): out.append(f"<h{b.level}>{_words(b.text)}</h{b.level}>")
         elif isinstance(b, Points): out.append("<ul>" + "".join(f"<li><p>{_words(i)}</p></li>" for i in b.items) + "</ul>")
-        elif isinstance(b, Table): out.append(_table(b) if b.rows else "".join(f"<p>{_words(b.title)}: {_words(n)}</p>" for n in b.notes))
+        elif isinstance(b, Table): out.append(_table(b, soft) if b.rows else "".join(f"<p>{_words(b.title)}: {_words(n)}</p>" for n in b.notes))
         elif isinstance(b, Figure):
             name = f"figure{len(out)}.png"; (folder / name).write_bytes(b.data)
             out.append(f'<figure><img src="{name}" alt="{html.escape(b.alt)}" style="width: 100%"><figcaption>{_words(b.caption)}</figcaption></figure>')
@@ -116,7 +116,7 @@ def _pandoc():
     except ModuleNotFoundError: raise ModuleNotFoundError("documents need pandoc and typst; run: pip install 'supervise_lib[publish]' 缺少文档引擎") from None
     return pypandoc
 
-# %% ../../notebooks/publish/printing.ipynb #fa0a7ebc
+# %% ../../notebooks/publish/printing.ipynb #4d86915f
 TYPST = """#set document(title: {title}, date: datetime(year: {y}, month: {m}, day: {d}))
 #set text(font: ("Noto Sans SC", "DejaVu Sans Mono"), lang: "{lang}"{region}, size: 10.5pt, fill: rgb("#1c1c1c"))
 #set page(paper: "a4", margin: (x: 2.4cm, top: 2.6cm, bottom: 2.3cm), numbering: "1 / 1", number-align: center,
@@ -145,7 +145,7 @@ def _quoted(text: str) -> str: return '"' + text.replace("\\", "\\\\").replace('
 
 def typst_source(doc: Document, folder: Path) -> str:
     "The document as Typst, with alternative texts of its figures. Typst 源文"
-    body = _pandoc().convert_text(to_html(doc, folder), "typst", format="html", extra_args=["--quiet"])
+    body = _pandoc().convert_text(to_html(doc, folder, soft=True), "typst", format="html", extra_args=["--quiet"])
     for i, b in enumerate(doc.blocks):
         if isinstance(b, Figure): body = re.sub(rf'image\("figure{i}\.png"(?:, alt: "(?:[^"\\]|\\.)*")?', lambda m, i=i, b=b: f'image("figure{i}.png", alt: {_quoted(b.alt)}', body)
     head = TYPST.format(title=_quoted(doc.title), title_content=f"text({_quoted(doc.title)})", below=f"text({_quoted(doc.below)})", lang=doc.lang, region=', region: "cn"' if doc.lang == "zh" else "", y=doc.made.year, m=doc.made.month, d=doc.made.day)

@@ -120,7 +120,7 @@ def check_closed(ledger: Ledger, lead: str) -> None:
     if now.state not in life.ends: raise ValueError(f"{lead} is {now.state} ({life.states[now.state].en}); only a lead that has ended becomes a typical case 线索尚未办结")
     if answer_of(ledger.events(lead))[0] is not True: raise ValueError(f"{lead} ended as {now.state} without having been right 线索未查实")
 
-# %% ../../notebooks/publish/typical.ipynb #06e0f3c2
+# %% ../../notebooks/publish/typical.ipynb #a4d30cbf
 KEYWORDS, RELATED, COURSE = Text("Keywords", "关键词"), Text("Provisions", "相关规定"), Text("Course of the case", "办理经过")
 SOURCES = Text("Data tables used: {tables}. Rules that raised the lead: {rules}.", "所用数据表：{tables}。触发规则：{rules}。")
 BELOW = Text("Typical case. Names are replaced; each figure says how far it holds.", "典型案例。人名、单位名均已替换；各项数字注明性质。")
@@ -151,9 +151,9 @@ def _sources(s, about, lang) -> str:
 
 def may_leave(doc: Document, case: CaseFile) -> None:
     "The gate, and what gives somebody away in a story. 外传检查"
-    let_out(doc.title, doc.texts())
+    let_out("typical case", doc.texts())
     found = [f for b in (doc.title, *(b.text for b in doc.blocks if isinstance(b, (Para, Heading)))) for f in given_away(b, case.allowed)]
-    if found: raise NotOutgoing(f"{doc.title}: replace by 某, or name under `allowed` what is none 应以“某”替代: " + "; ".join(f"{what.en} {what.zh} “{piece[0]}…” ({len(piece)})" for what, piece in dict.fromkeys(found)))
+    if found: raise NotOutgoing(f"typical case: replace by 某, or name under `allowed` what is none 应以“某”替代: " + "; ".join(f"{what.en} {what.zh} “{piece[0]}…” ({len(piece)})" for what, piece in dict.fromkeys(found)))
 
 TOO = Text("{n} Chinese characters; usual are {least} to {most}.", "正文{n}字，通常为{least}至{most}字。")
 

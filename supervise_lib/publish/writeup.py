@@ -51,10 +51,10 @@ def languages(lang: str) -> tuple[str, ...]:
     if lang not in (*LANGUAGES, "both"): raise ValueError(f"--lang {lang!r}: expected zh, en or both 语言须为 zh、en 或 both")
     return LANGUAGES if lang == "both" else (lang,)
 
-# %% ../../notebooks/publish/writeup.ipynb #f59fb6ae
+# %% ../../notebooks/publish/writeup.ipynb #a23d1cb1
 def write(doc: Document, folder: Path, name: str) -> list[Path]:
     "The document as PDF and Word in `folder`, if it may leave. 写出文件"
-    let_out(doc.title, doc.texts())
+    let_out(name, doc.texts())
     made = {".pdf": to_pdf(doc), ".docx": to_docx(doc)}
     folder.mkdir(parents=True, exist_ok=True)
     for ending, data in made.items():
