@@ -5,17 +5,21 @@
 # %% auto #0
 __all__ = ['told', 'protect']
 
-# %% ../../notebooks/publish/linked.ipynb #74a5c358
+# %% ../../notebooks/publish/linked.ipynb #a9384f1a
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 import numpy as np
 from scipy.optimize import linprog
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
-# %% ../../notebooks/publish/linked.ipynb #ac51dff0
+# %% ../../notebooks/publish/linked.ipynb #d756b0b6
+class _Counts(dict):
+    "Counts by key, with those that are hidden first when one must be."
+    first: frozenset = frozenset()
+
 def _sums(counts, sums, complete):
     "Sums as (total, parts), a rest of a sum put among its parts with its value."
-    values, out = dict(counts), []
+    values, out = _Counts(counts), []
     for total, parts in sums:
         if total not in counts: continue
         known = [p for p in parts if p in counts]
@@ -54,27 +58,22 @@ def _programme(group, values, hidden, sums):
     least = np.array([0. if k[:1] == ("rest",) else 1. for k in unknown])
     return unknown, csr_matrix((data, (rows, cols)), shape=(len(group), len(unknown))), np.array(right, float), least
 
-# %% ../../notebooks/publish/linked.ipynb #23fc58cf
+# %% ../../notebooks/publish/linked.ipynb #c32652a4
 def _open(unknown, a, right, least, small, k) -> set:
     "Which small counts of a group could be as large as the threshold, as far as a reader knows."
-    passed, bounds, at, n = set(), [(x, None) for x in least], {u: j for j, u in enumerate(unknown)}, len(unknown)
-    def solve(weights):
-        found = linprog(-weights, A_eq=a, b_eq=right, bounds=bounds, method="highs")
-        if found.status == 3: return None                     # nothing holds it
+    at, n, passed, chance = {u: j for j, u in enumerate(unknown)}, len(unknown), set(), np.random.default_rng(len(unknown))
+    def reach(asked):       # as many as can be lifted to the threshold together
+        m, cols = len(asked), [at[s] for s in asked]
+        lifted = csr_matrix((np.r_[np.ones(m), -np.ones(m)], (np.r_[:m, :m], np.r_[n:n + m, cols])), shape=(m, n + m))
+        weights = np.r_[np.zeros(n), -(chance.random(m) + .5)]
+        found = linprog(weights, A_ub=lifted, b_ub=np.zeros(m), A_eq=hstack([a, csr_matrix((a.shape[0], m))]), b_eq=right, bounds=[*((x, None) for x in least), *[(0, k)] * m], method="highs")
         if found.status != 0: raise AssertionError(f"what is published contradicts itself: {found.message} 公布的数值相互矛盾")
-        return found.x
-    chance = np.random.default_rng(len(unknown))
-    for _ in range(4):      # several at once
-        w = np.zeros(n); left = [s for s in small if s not in passed]
-        for s in left: w[at[s]] = chance.random() + .01
-        x = solve(w) if left else None
-        if x is None: break
-        passed |= {s for s in left if x[at[s]] >= k - 1e-6}
+        return {s for s in small if found.x[at[s]] >= k - 1e-6}
+    while (left := [s for s in small if s not in passed]):
+        if not (more := reach(left) - passed): break
+        passed |= more
     for s in small:
-        if s in passed: continue
-        x = solve(np.eye(1, n, at[s])[0])
-        if x is None or x[at[s]] >= k - 1e-6: passed.add(s)
-        if x is not None: passed |= {o for o in small if x[at[o]] >= k - 1e-6}
+        if s not in passed: passed |= reach([s])
     return passed
 
 def told(values: Mapping, hidden: set, sums: list, thresholds: Mapping) -> list:
@@ -87,41 +86,47 @@ def told(values: Mapping, hidden: set, sums: list, thresholds: Mapping) -> list:
             if small: seen = _open(names, *programme, small, k); out += [s for s in small if s not in seen]
     return out
 
-# %% ../../notebooks/publish/linked.ipynb #5c1b98a6
-def _helper(cell, values, hidden, sums, where, k):
-    "The counts to be hidden next for one that can be told."
-    mine = [[x for x in (sums[i][0], *sums[i][1]) if x not in hidden and values[x] > 0 and x[:1] != ("rest",)] for i in where[cell]]
-    alone = [seen for i, seen in zip(where[cell], mine, strict=True) if sum(x in hidden for x in (sums[i][0], *sums[i][1])) == 1 and seen]
-    totals = {sums[i][0] for i in where[cell]}
-    def best(seen): return min(seen, key=lambda x: (values[x] < k, x in totals, values[x], repr(x)))
-    if alone: return {best(seen) for seen in alone}
-    return {best(seen) for seen in mine if seen}
+# %% ../../notebooks/publish/linked.ipynb #939b8163
+def _best(sum_, values, hidden, k):
+    "The count of a sum that is hidden next, if any is left."
+    seen = [x for x in (sum_[0], *sum_[1]) if x not in hidden and values[x] > 0]
+    return min(seen, key=lambda x: (values[x] < k, x not in values.first, x == sum_[0], values[x], repr(x)), default=None)
+
+def _alone(cells, values, hidden, sums, where, limits) -> set:
+    "For every hidden count that stands alone in a sum, a companion there."
+    bare = {i: c for c in cells for i in where[c] if sum(x in hidden for x in (sums[i][0], *sums[i][1])) == 1}
+    return {best for i, c in bare.items() if (best := _best(sums[i], values, hidden, limits[c])) is not None}
 
 def protect(counts: Mapping,                    # key (a tuple) -> whole count
             sums: Iterable,                     # (total's key, keys of the parts)
-            threshold: int | Mapping) -> set:   # smallest count shown, or one per key
+            threshold: int | Mapping,           # smallest count shown, or one per key
+            first: Iterable = ()) -> set:       # keys to be hidden rather than others, where one must be
     "Keys of the counts that must stay hidden in a publication that shows all the others. 须隐去的计数"
     if bad := [k for k, n in counts.items() if n < 0 or n != int(n)]: raise ValueError(f"{bad[0]}: {counts[bad[0]]} is no count; expected a whole number of zero or more 计数须为非负整数")
     limits = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(counts, threshold)
-    values, links = _sums(counts, sums, False)
+    values, links = _sums(counts, sums, False); values.first = frozenset(first)
     limits |= {r: limits[r[1]] for r in values if r not in counts}
     hidden = {k for k, n in counts.items() if 0 < n < limits[k]}
     where = defaultdict(list)
     for i, (t, parts) in enumerate(links):
         for k in (t, *parts): where[k].append(i)
+    rests = {k for k in values if k[:1] == ("rest",)}
+    while more := _alone(sorted(hidden, key=repr), values, hidden | rests, links, where, limits): hidden |= more     # what is plain needs no programme
     while bad := told(values, hidden, links, limits):
         more = _further(bad, values, hidden, links, where, limits)
         if not more: raise AssertionError(f"{bad[0]} can be told and nothing is left to hide 无法保护该计数")
         hidden |= more
     return hidden
 
-# %% ../../notebooks/publish/linked.ipynb #8d24562b
+# %% ../../notebooks/publish/linked.ipynb #dbe8730b
 def _further(bad, values, hidden, links, where, limits) -> set:
-    "The next counts to hide: beside those that can be told, else beside what is hidden there."
-    more, secret = set(), hidden | {k for k in values if k[:1] == ("rest",)}
-    for cell in bad: more |= _helper(cell, values, secret, links, where, limits[cell])
-    if more: return more
-    group = next(g for g in _groups(secret, links) if any(bad[0] in (links[i][0], *links[i][1]) for i in g))
-    near = {k for i in group for k in (links[i][0], *links[i][1])}
-    around = [k for k in near | {x for n in near for i in where[n] for x in (links[i][0], *links[i][1])} if k not in secret and values[k] > 0]
-    return {min(around, key=lambda x: (values[x] < limits[x], values[x], repr(x)))} if around else set()
+    "The next counts to hide: companions of those that can be told, else of what is hidden near them, else anything near."
+    secret = hidden | {k for k in values if k[:1] == ("rest",)}
+    if more := _alone(bad, values, secret, links, where, limits): return more
+    inside = {k: g for g, group in enumerate(_groups(secret, links)) for i in group for k in (links[i][0], *links[i][1]) if k in secret}
+    groups = {inside[c] for c in bad if c in inside}
+    if more := _alone([k for k, g in inside.items() if g in groups], values, secret, links, where, limits): return more
+    near = {best for c in bad for i in where[c] if (best := _best(links[i], values, secret, limits[c])) is not None}
+    if near: return near
+    around = {links[i] for k, g in inside.items() if g in groups for i in where[k]}
+    return {best for one in around if (best := _best(one, values, secret, max(limits[k] for k in bad))) is not None}
