@@ -96,13 +96,13 @@ def names_in(text: str, names: frozenset) -> Iterator[str]:
         for k in sizes: seen |= {w for i in range(len(run[0]) - k + 1) if (w := run[0][i:i + k]) in names}
     yield from sorted(seen | {n for n in names if not re.fullmatch(r"[一-鿿]+", n) and n in text})
 
-# %% ../../notebooks/publish/gate.ipynb #8efa8787
+# %% ../../notebooks/publish/gate.ipynb #11a35eee
 NOUNS = r"(?:名|人(?!民|大|身)|个|件|起|例|户|宗|条线索|次)(?!以上|以下|以内|以外|及以上|月|工作日)"
 WORDS = r"(?:persons?|people|child(?:ren)?|cases?|leads?|hits?|rows?|victims?|defendants?|detentions?|judgments?|minors?)"
 _CHINESE = dict(zip("一二两三四五六七八九", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
-_FREE = r"(?<![\d.,第<>≥≤a-zA-Z-])"      # what stands before a number that counts
+_FREE = r"(?<![\d第<>≥≤a-zA-Z-])(?<!\d[.,])"      # what stands before a number that counts
 _PHRASE = re.compile(rf"{_FREE}([1-9]\d?)\s*{NOUNS}|(?<![第一-鿿])([一二两三四五六七八九])\s*{NOUNS}|(?<=[有共计为含中])([一二两三四五六七八九])\s*{NOUNS}"
-                     rf"|{_FREE}\b([1-9]\d?)\s+{WORDS}\b(?!\s+or more)|(?:人数|件数|命中|线索数?|hits?|leads?|rows?|cases?|persons?)\s*[:：=]\s*([1-9]\d?)(?![\d.,%])", re.I)
+                     rf"|{_FREE}([1-9]\d?)\s+{WORDS}(?![a-z])(?!\s+or more)|(?:人数|件数|命中|线索数?|hits?|leads?|rows?|cases?|persons?)\s*[:：=]\s*([1-9]\d?)(?!\d|[.,]\d|%)", re.I)
 NO_COUNT = frozenset({"tier", "version", "nbformat", "nbformat_minor", "execution_count", "severity", "level", "width", "height", "cell"})
 
 def small_counts(text: str, k: int) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _chunk(where, body: bytes) -> Iterator[tuple[str, str]]:
         except zlib.error: continue
     yield where, body.decode("utf-8", "replace"); yield where, body.decode("latin1"); yield where, body.decode("utf-16", "replace")
 
-# %% ../../notebooks/publish/gate.ipynb #a2604467
+# %% ../../notebooks/publish/gate.ipynb #ff843594
 def _json(where, value, path="") -> Iterator[tuple[str, str]]:
     "Texts of JSON: keys and values, numbers with their path, embedded pictures."
     if isinstance(value, Mapping):
@@ -164,8 +164,8 @@ def texts(name: str, data: bytes) -> Iterator[tuple[str, str]]:
     if data[:8] == b"\x89PNG\r\n\x1a\n": yield from _png(name, data); return
     try: text = data.decode("utf-8")
     except UnicodeDecodeError: raise Refused([Finding("file", name, kind)]) from None
-    if kind in ("html", "svg", "xml") or text.lstrip()[:1] == "<": yield from _markup(name, text)
-    elif kind in ("json", "ipynb"): yield from _json(name, json.loads(text))
+    if kind in ("json", "ipynb"): yield from _json(name, json.loads(text))
+    elif kind in ("html", "svg", "xml") or text.lstrip()[:1] == "<": yield from _markup(name, text)
     elif kind in ("css", "js", "md", "txt", "csv"): yield name, text
     else: raise Refused([Finding("file", name, kind)])
 
