@@ -6,10 +6,10 @@
 __all__ = ['KINDS', 'DO', 'PATTERNS', 'NOUNS', 'WORDS', 'NO_COUNT', 'Finding', 'Refused', 'masked', 'plain', 'identifiers',
            'names_in', 'small_counts', 'texts', 'personal_columns', 'Gate']
 
-# %% ../../notebooks/publish/gate.ipynb #f0b51e62
+# %% ../../notebooks/publish/gate.ipynb #a7c2524b
 import base64, binascii, html, json, re, unicodedata, zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 from stdnum.cn import uscc
@@ -196,7 +196,7 @@ def _cells(where, text, k) -> Iterator[Finding]:
         for c in row.split("|"):
             if plain(c).strip().isdigit() and 0 < int(plain(c).strip()) < k: yield Finding("small", where, c.strip())
 
-# %% ../../notebooks/publish/gate.ipynb #630ce32b
+# %% ../../notebooks/publish/gate.ipynb #a0242ed2
 def _numbers(where, value, k, path="", key="") -> Iterator[Finding]:
     "Small whole numbers in JSON."
     if isinstance(value, Mapping):
@@ -211,9 +211,8 @@ def _numbers(where, value, k, path="", key="") -> Iterator[Finding]:
 class Gate:
     "What may leave: names of persons to look for, the smallest count, texts of the workbench's own that are known to be harmless. 公布关口"
     names: frozenset = frozenset()
-    threshold: int | None = None        # default: small_cell of settings.ini; a file name beginning in `minors` is held to small_cell_minors
-    own: Iterable[str] = ()             # sentences of specials, params and law, in which no counts are looked for
-    own_names: frozenset = field(default_factory=frozenset)     # wordings in which a name may stand, such as a county's
+    threshold: int | None = None        # default: small_cell of settings.ini
+    own: Iterable[str] = ()             # sentences of specials, params and law, in which neither counts nor names are looked for
     minors: frozenset = frozenset()     # files about minors
 
     def __post_init__(self):
@@ -228,7 +227,7 @@ class Gate:
         "Refuse a publication in which anything was found. 检查，不合格即拒绝"
         if found := self.findings(files): raise Refused(found)
 
-# %% ../../notebooks/publish/gate.ipynb #a2a4efbe
+# %% ../../notebooks/publish/gate.ipynb #fe2d7986
 def _file(self: Gate, name: str, data: bytes) -> list[Finding]:
     "What must not leave in one file, its name included."
     k, kind, found = self.high if name in self.minors else self.k, name.rpartition(".")[2].lower(), []
@@ -246,12 +245,11 @@ def _file(self: Gate, name: str, data: bytes) -> list[Finding]:
 
 def _text(self: Gate, where, text, k, counts) -> list[Finding]:
     "What must not leave in one text."
-    found = [Finding(kind, where, masked(seen)) for kind, seen in identifiers(text)]
-    found += [Finding("name", where, masked(n)) for n in names_in(text, self.names) if n not in self.own_names]
-    if counts and any(small_counts(text, k)):
-        left = plain(text)
-        for t in self._own: left = left.replace(t, " ")
-        found += [Finding("small", where, s) for s in small_counts(left, k)]
-    return found
+    found, names, few = [Finding(kind, where, masked(seen)) for kind, seen in identifiers(text)], list(names_in(text, self.names)), counts and any(small_counts(text, k))
+    if not names and not few: return found
+    left = plain(text)
+    for t in self._own: left = left.replace(t, " ")
+    found += [Finding("name", where, masked(n)) for n in names_in(left, self.names)]
+    return found + [Finding("small", where, s) for s in (small_counts(left, k) if few else ())]
 
 Gate._file, Gate._text = _file, _text
