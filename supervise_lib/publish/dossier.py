@@ -204,7 +204,7 @@ def _yield(s: Special, outputs: Path) -> Part:
     shown = found.assign(step=[step_words(x) for x in found["statistic"]], value=[pct(v) for v in found["value"]], interval=[None if pd.isna(a) else f"{a:.1%} – {b:.1%}" for a, b in zip(found["low"], found["high"], strict=True)])
     return Part("yield", Text("What review says", "评审结果"), (), (Sheet(Text("From one step to the next", "各环节转化"), shown, STEP_HEADS),))
 
-# %% ../../notebooks/publish/dossier.ipynb #83e7942a
+# %% ../../notebooks/publish/dossier.ipynb #5eeb01f7
 HEADS_LAW = dict(label=Text("Value", "数值名称"), value=Text("Number", "数值"), unit=Text("Unit", "单位"), cite=Text("Law and article", "法律条文"), since=Text("In force since", "生效"), until=Text("until", "止"),
                  checked_on=Text("Checked on", "核对日期"), mark=Text("Mark", "标记"))
 TO_CHECK, STALE, CHECKED = Text("to be checked", "待核"), Text("check is old", "核对已过期"), Text("checked", "已核")
@@ -217,26 +217,26 @@ def law_frame(s: Special, day: dt.date) -> pd.DataFrame:
         v = law.value(name)
         for e in v.history:
             mark = TO_CHECK if e.status != "checked" else STALE if v.stale(e, day) else CHECKED
-            rows.append(dict(name=name, label=v.label, value=_said(e.value), unit=Text(**u) if all((u := unit_words(v.unit)).values()) else None, cite=e.cite, since=e.since, until=e.until, checked_on=e.checked_on, mark=mark))
+            rows.append(dict(name=name, label=v.label, value=(YES if e.value else NO) if isinstance(e.value, bool) else _said(e.value), unit=Text(**u) if all((u := unit_words(v.unit)).values()) else None, cite=e.cite, since=e.since, until=e.until, checked_on=e.checked_on, mark=mark))
     return pd.DataFrame(rows, columns=["name", "label", "value", "unit", "cite", "since", "until", "checked_on", "mark"], dtype=object)
 
 def _said(value) -> str:
     "A value of the law, one that depends on the case case by case."
     if isinstance(value, dict): return "; ".join(f"{k}: {_said(v)}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(YES if value else NO) if isinstance(value, bool) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 def _law(s: Special, day: dt.date) -> Part:
     found = law_frame(s, day)
     told = LAW_COUNTED.format(n=found["name"].nunique(), entries=len(found), verify=int((found["mark"] == TO_CHECK).sum()), stale=int((found["mark"] == STALE).sum()))
     return Part("law", Text("Law values", "法定数值"), (told,), (Sheet(Text("Law values the rules read", "规则所用法定数值"), found, HEADS_LAW),))
 
-# %% ../../notebooks/publish/dossier.ipynb #dba83a5f
+# %% ../../notebooks/publish/dossier.ipynb #2ad1ee5f
 HEADS_CHOICE = dict(label=Text("Threshold", "阈值"), value=Text("Number", "数值"), unit=Text("Unit", "单位"), author=Text("By", "设定人"), reason=Text("Why", "理由"), review=Text("Look again on", "复核日期"), late=Text("Review overdue", "是否逾期复核"))
 CHOICES_COUNTED = Text("{n} thresholds are our own, not the law's; the review of {late} is overdue.", "自定阈值{n}项（非法定）；逾期未复核{late}项。")
 
 def choices_frame(s: Special, day: dt.date) -> pd.DataFrame:
     "Own thresholds with author, reason and review date. 自定阈值"
-    rows = [dict(name=c.name, label=c.label, value=_said(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=in_both("authors", c.author), reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
+    rows = [dict(name=c.name, label=c.label, value=(YES if c.value else NO) if isinstance(c.value, bool) else _said(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=in_both("authors", c.author), reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
     return pd.DataFrame(rows, columns=["name", *HEADS_CHOICE], dtype=object)
 
 def _choices(s: Special, day: dt.date) -> Part:

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['BY_ROW', 'ALT', 'branches', 'mindmap', 'mindmap_alt']
 
-# %% ../../notebooks/publish/mindmap.ipynb #2771596e
+# %% ../../notebooks/publish/mindmap.ipynb #ae327f2a
 from ..data.contracts import contract
 from ..model.special import Special
-from .canvas import BLUE, FAINT, INK, sheet, width, wrap
+from .canvas import BLUE, FAINT, INK, sheet, wrap
 from ..text import Text, get_lang
 
 # %% ../../notebooks/publish/mindmap.ipynb #5dbe13df

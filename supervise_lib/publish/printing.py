@@ -6,7 +6,7 @@
 __all__ = ['SIDE', 'TYPST', 'W', 'STYLES', 'Heading', 'Para', 'Points', 'Figure', 'Document', 'widths', 'to_html', 'check_glyphs',
            'typst_source', 'to_pdf', 'reference', 'to_docx']
 
-# %% ../../notebooks/publish/printing.ipynb #ed1f6071
+# %% ../../notebooks/publish/printing.ipynb #ba56b005
 import datetime as dt, html, io, re, tempfile, zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +15,8 @@ from xml.etree import ElementTree
 from matplotlib.ft2font import FT2Font
 from .canvas import font_file, width
 from .tables import Table
-from ..text import Text
 
-# %% ../../notebooks/publish/printing.ipynb #e3deee0c
+# %% ../../notebooks/publish/printing.ipynb #bcddb5de
 @dataclass(frozen=True)
 class Heading:
     "A heading of level 1 to 3. 标题"
@@ -44,6 +43,7 @@ class Figure:
     def __post_init__(self):
         if not self.alt.strip(): raise ValueError(f"figure {self.caption!r} has no alternative text 图缺少替代文字")
 
+# %% ../../notebooks/publish/printing.ipynb #90c84f74
 @dataclass(frozen=True)
 class Document:
     "A document in one language: title, line below it, blocks (a Table is one). 文档"
@@ -62,7 +62,7 @@ class Document:
             elif isinstance(b, Figure): yield from (b.caption, b.alt)
             else: yield b.text
 
-# %% ../../notebooks/publish/printing.ipynb #994ad35d
+# %% ../../notebooks/publish/printing.ipynb #9b6deeb9
 _soft = re.compile(r"(?<=[A-Za-z0-9])([_.])(?=[A-Za-z0-9])")
 _whole = re.compile(r"[\x21-\x5e\x60-\x7e]+")      # what is not broken: Latin words, up to the next _
 
@@ -78,7 +78,8 @@ def widths(t: Table) -> list[int]:
     wanted = [want(i) for i in range(len(t.head))]; share = [100 * w / sum(wanted) for w in wanted]
     least = [min(1.3 * max((len(w) for r in (t.head, *t.rows) for w in _whole.findall(r[i])), default=4) + 2, 30) for i in range(len(t.head))]
     grown = [max(s, l) for s, l in zip(share, least, strict=True)]; room = sum(max(s - l, 0) for s, l in zip(share, least, strict=True)); over = sum(grown) - 100
-    return [round(g - (over * max(s - l, 0) / room if room > over > 0 else 0)) for g, s, l in zip(grown, share, least, strict=True)]
+    if room > over > 0: grown = [g - over * max(s - l, 0) / room for g, s, l in zip(grown, share, least, strict=True)]
+    return [int(100 * g / sum(grown)) for g in grown]      # rounded down: together never wider than the page
 
 SIDE = {True: "right", False: "left"}
 
@@ -116,7 +117,7 @@ def _pandoc():
     except ModuleNotFoundError: raise ModuleNotFoundError("documents need pandoc and typst; run: pip install 'supervise_lib[publish]' 缺少文档引擎") from None
     return pypandoc
 
-# %% ../../notebooks/publish/printing.ipynb #4d86915f
+# %% ../../notebooks/publish/printing.ipynb #c198b023
 TYPST = """#set document(title: {title}, date: datetime(year: {y}, month: {m}, day: {d}))
 #set text(font: ("Noto Sans SC", "DejaVu Sans Mono"), lang: "{lang}"{region}, size: 10.5pt, fill: rgb("#1c1c1c"))
 #set page(paper: "a4", margin: (x: 2.4cm, top: 2.6cm, bottom: 2.3cm), numbering: "1 / 1", number-align: center,
@@ -141,6 +142,7 @@ TYPST = """#set document(title: {title}, date: datetime(year: {y}, month: {m}, d
 
 """
 
+# %% ../../notebooks/publish/printing.ipynb #afe88f3a
 def _quoted(text: str) -> str: return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 def typst_source(doc: Document, folder: Path) -> str:
@@ -159,13 +161,14 @@ def to_pdf(doc: Document) -> bytes:
         (Path(d) / "doc.typ").write_text(typst_source(doc, Path(d)), encoding="utf-8")
         return typst.compile(str(Path(d) / "doc.typ"), font_paths=[str(font_file().parent)], ignore_system_fonts=True, timestamp=int(dt.datetime(doc.made.year, doc.made.month, doc.made.day, tzinfo=dt.UTC).timestamp()))
 
-# %% ../../notebooks/publish/printing.ipynb #968c730d
+# %% ../../notebooks/publish/printing.ipynb #a2802a9f
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 STYLES = {  # style -> (Chinese font, Latin font, half points, colour, first-line indent in hundredths of a character, line spacing)
     "Normal": ("仿宋", "Times New Roman", 28, None, None, 420), "BodyText": ("仿宋", "Times New Roman", 28, None, 200, 420), "FirstParagraph": ("仿宋", "Times New Roman", 28, None, 200, 420), "Compact": ("仿宋", "Times New Roman", 18, None, 0, 260),
     "Title": ("黑体", "Arial", 40, None, 0, 520), "Subtitle": ("楷体", "Times New Roman", 26, "5B6B75", 0, 420), "Heading1": ("黑体", "Arial", 32, "1F5A8A", 0, 480), "Heading2": ("楷体", "Times New Roman", 28, "1F5A8A", 0, 420),
     "Heading3": ("仿宋", "Times New Roman", 28, "33474F", 0, 420), "TableCaption": ("黑体", "Arial", 20, "33474F", 0, 300), "ImageCaption": ("黑体", "Arial", 20, "33474F", 0, 300)}
 
+# %% ../../notebooks/publish/printing.ipynb #6a94e7af
 def _style(style, han, latin, size, colour, indent, line) -> None:
     "Give one style its fonts, size, colour and spacing."
     def part(of, name):

@@ -50,7 +50,7 @@ FORMATS = {"count": (lambda v: _number(v) and float(v).is_integer(), lambda v, l
 
 def _missing(v) -> bool: return v is None or (not isinstance(v, (str, Text)) and pd.api.types.is_scalar(v) and bool(pd.isna(v))) or isinstance(v, float) and math.isinf(v)
 
-# %% ../../notebooks/publish/prose.ipynb #06db0cfd
+# %% ../../notebooks/publish/prose.ipynb #1d1eed69
 def fields(text: str) -> list[tuple[str, str]]:
     "Names and formats of the fields of a sentence; braces that are no field are refused. 字段"
     found = [(m[1], m[2] or "") for m in FIELD.finditer(text)]
@@ -71,8 +71,9 @@ def _value(name, form, facts, text, lang) -> str:
 def fill(text: Text, facts) -> Text:  # facts: a dict of them, a Run, or the folder of a saved one
     "A sentence with its fields filled from results; an unknown field is refused, a missing value becomes words. 以结果填充文句"
     facts = facts if isinstance(facts, dict) else facts_of(facts)
-    if (a := sorted(fields(text.en))) != (b := sorted(fields(text.zh))): raise ProseError(f"the languages do not hold the same fields: {a} in {text.en!r}, {b} in {text.zh!r} 两种文字字段不一致")
-    return Text(*(FIELD.sub(lambda m: _value(m[1], m[2] or "", facts, text(lang), lang), text(lang)) for lang in ("en", "zh")))
+    if (a := sorted(set(fields(text.en)))) != (b := sorted(set(fields(text.zh)))): raise ProseError(f"the languages do not hold the same fields: {a} in {text.en!r}, {b} in {text.zh!r} 两种文字字段不一致")
+    def say(lang): return FIELD.sub(lambda m: _value(m[1], m[2] or "", facts, text(lang), lang), text(lang))
+    return Text(say("en"), say("zh"))
 
 # %% ../../notebooks/publish/prose.ipynb #846ed946
 @cache

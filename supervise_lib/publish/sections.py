@@ -9,8 +9,7 @@ __all__ = ['BASIC', 'NO_CONTACT', 'LAW_HEADS', 'LONG', 'RUN_TOLD', 'NO_RUN', 'CO
            'data_sources', 'data_elements', 'rules', 'operators', 'steps', 'mind_map', 'output', 'instruments',
            'effect', 'governance', 'promotion', 'security', 'novelty', 'sample', 'annexes']
 
-# %% ../../notebooks/publish/sections.ipynb #1a214be8
-import datetime as dt
+# %% ../../notebooks/publish/sections.ipynb #ae7c5eec
 from dataclasses import dataclass, field
 import pandas as pd
 from ..data.contracts import contract
@@ -27,7 +26,7 @@ from .printing import Figure, Heading, Para, Points
 from .tables import RULE, TITLE, cell
 from ..text import Text, in_lang
 
-# %% ../../notebooks/publish/sections.ipynb #6bf361d0
+# %% ../../notebooks/publish/sections.ipynb #76c27da0
 @dataclass(frozen=True)
 class Material:
     "All a write-up is made of. 模型说明素材"
@@ -47,9 +46,11 @@ class Material:
         return [Para(t(lang), open_) for p in parts for t, open_ in [self.hand.text(p, self.facts)]]
 
 
-def grid(frame: pd.DataFrame, title: Text, heads: dict, lang: str): return Sheet(title, frame, heads).shown(lang)
+def grid(frame: pd.DataFrame, title: Text, heads: dict, lang: str):
+    "A frame as a finished table in one language. 制表"
+    return Sheet(title, frame, heads).shown(lang)
 
-# %% ../../notebooks/publish/sections.ipynb #92b57f85
+# %% ../../notebooks/publish/sections.ipynb #ba918882
 BASIC = Text("Basic information", "基本情况"), dict(item=Text("Item", "项目"), told=Text("Entry", "内容"))
 NO_CONTACT = ("unit", "level", "field", "contact")
 
@@ -74,7 +75,7 @@ def legal_basis(m: Material, lang: str) -> list:
 
 LONG = 90       # signs of a value that are printed; the dossier has all
 
-def _short(value: str) -> str: return value if len(value) <= LONG else value[:LONG] + "…"
+def _short(value): return value if isinstance(value, Text) or len(value) <= LONG else value[:LONG] + "…"
 
 # %% ../../notebooks/publish/sections.ipynb #c26934b8
 RUN_TOLD = Text("The run described here is that of {region}, complete to {as_of}: {rows} rows were judged.", "本说明所述运行为{region}，数据截至{as_of}，共研判{rows}行。")

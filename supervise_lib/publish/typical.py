@@ -51,7 +51,7 @@ def given_away(text: str, allowed=()) -> list[tuple[Text, str]]:  # allowed: pie
     found = [(Text("name", "姓名"), m[1]) for m in _named().finditer(text) if "某" not in m[1]]
     return found + [(what, m[0]) for what, pattern in GIVEN_AWAY for m in pattern.finditer(text) if "某" not in m[0]]
 
-# %% ../../notebooks/publish/typical.ipynb #2a2b5ff2
+# %% ../../notebooks/publish/typical.ipynb #ef183145
 PARTS = {"gist": Text("Gist", "要旨"), "discovery": Text("How the lead was found", "线索发现"), "data": Text("What the data did", "数据赋能"), "handling": Text("Handling", "案件办理"), "governance": Text("Governance", "治理成效"), "meaning": Text("What it teaches", "典型意义")}
 KEYS, MAY = ("lead", "title", "keywords", "parts"), ("names", "allowed", "figures", "provisions", "level", "batch")
 
@@ -69,6 +69,7 @@ class CaseFile:
     level: str = ""
     batch: str = ""
 
+# %% ../../notebooks/publish/typical.ipynb #da41e7a0
 def read_case(path: str | Path) -> CaseFile:
     "A typical case from its file; what is missing or unknown is refused. 读取典型案例文件"
     raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -120,7 +121,7 @@ def check_closed(ledger: Ledger, lead: str) -> None:
     if now.state not in life.ends: raise ValueError(f"{lead} is {now.state} ({life.states[now.state].en}); only a lead that has ended becomes a typical case 线索尚未办结")
     if answer_of(ledger.events(lead))[0] is not True: raise ValueError(f"{lead} ended as {now.state} without having been right 线索未查实")
 
-# %% ../../notebooks/publish/typical.ipynb #a4d30cbf
+# %% ../../notebooks/publish/typical.ipynb #405ab639
 KEYWORDS, RELATED, COURSE = Text("Keywords", "关键词"), Text("Provisions", "相关规定"), Text("Course of the case", "办理经过")
 SOURCES = Text("Data tables used: {tables}. Rules that raised the lead: {rules}.", "所用数据表：{tables}。触发规则：{rules}。")
 BELOW = Text("Typical case. Names are replaced; each figure says how far it holds.", "典型案例。人名、单位名均已替换；各项数字注明性质。")
@@ -142,6 +143,7 @@ def typical(case: CaseFile, ledger: Ledger, lang: str, day: dt.date | None = Non
     may_leave(doc, case)
     return doc
 
+# %% ../../notebooks/publish/typical.ipynb #73f6a67c
 def _sources(s, about, lang) -> str:
     "Tables and rules behind the lead, from the special."
     from supervise_lib.publish.coverage import tables_of
@@ -155,6 +157,7 @@ def may_leave(doc: Document, case: CaseFile) -> None:
     found = [f for b in (doc.title, *(b.text for b in doc.blocks if isinstance(b, (Para, Heading)))) for f in given_away(b, case.allowed)]
     if found: raise NotOutgoing(f"typical case: replace by 某, or name under `allowed` what is none 应以“某”替代: " + "; ".join(f"{what.en} {what.zh} “{piece[0]}…” ({len(piece)})" for what, piece in dict.fromkeys(found)))
 
+# %% ../../notebooks/publish/typical.ipynb #58f9419e
 TOO = Text("{n} Chinese characters; usual are {least} to {most}.", "正文{n}字，通常为{least}至{most}字。")
 
 def remark_on_length(doc: Document) -> Text | None:

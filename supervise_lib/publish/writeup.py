@@ -6,7 +6,7 @@
 __all__ = ['TITLE', 'BELOW', 'OPEN', 'HAN', 'DOSSIER', 'material', 'compose', 'languages', 'write', 'writeup', 'measure',
            'dossier_document', 'write_dossier']
 
-# %% ../../notebooks/publish/writeup.ipynb #b8056ca0
+# %% ../../notebooks/publish/writeup.ipynb #a08f9a62
 import datetime as dt, json
 from pathlib import Path
 from .byhand import PARTS, ByHand, read_byhand
@@ -18,7 +18,7 @@ from .printing import Document, Heading, Para, to_docx, to_pdf
 from .prose import facts_of
 from .sections import SECTIONS, Material
 from ..settings import settings
-from ..text import LANGUAGES, Text, in_lang
+from ..text import LANGUAGES, Text
 from ..work.records import code_hash, versions
 
 # %% ../../notebooks/publish/writeup.ipynb #d7a56a71
