@@ -143,7 +143,7 @@ def typical(case: CaseFile, ledger: Ledger, lang: str, day: dt.date | None = Non
     may_leave(doc, case)
     return doc
 
-# %% ../../notebooks/publish/typical.ipynb #73f6a67c
+# %% ../../notebooks/publish/typical.ipynb #69acc8e4
 def _sources(s, about, lang) -> str:
     "Tables and rules behind the lead, from the special."
     from supervise_lib.publish.coverage import tables_of
@@ -155,7 +155,7 @@ def may_leave(doc: Document, case: CaseFile) -> None:
     "The gate, and what gives somebody away in a story. 外传检查"
     let_out("typical case", doc.texts())
     found = [f for b in (doc.title, *(b.text for b in doc.blocks if isinstance(b, (Para, Heading)))) for f in given_away(b, case.allowed)]
-    if found: raise NotOutgoing(f"typical case: replace by 某, or name under `allowed` what is none 应以“某”替代: " + "; ".join(f"{what.en} {what.zh} “{piece[0]}…” ({len(piece)})" for what, piece in dict.fromkeys(found)))
+    if found: raise NotOutgoing("typical case: replace by 某, or name under `allowed` what is none 应以“某”替代: " + "; ".join(f"{what.en} {what.zh} “{piece[0]}…” ({len(piece)})" for what, piece in dict.fromkeys(found)))
 
 # %% ../../notebooks/publish/typical.ipynb #58f9419e
 TOO = Text("{n} Chinese characters; usual are {least} to {most}.", "正文{n}字，通常为{least}至{most}字。")
