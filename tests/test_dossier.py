@@ -1,6 +1,7 @@
 "The dossier says what is in a model, what was measured of it, and what is not known; a copied model is noticed."
 import dataclasses
 import datetime as dt
+import re
 import subprocess
 
 import pandas as pd
@@ -8,8 +9,9 @@ import pytest
 
 from supervise_lib.data.identity import Keyring
 from supervise_lib.model.special import special
-from supervise_lib.publish.dossier import CHECKED, NO_HISTORY, NO_LEDGER, OTHER_CODE, STALE, TO_CHECK, UNMEASURED, changelog, changes, dossier, law_frame, save_score, score_demo, score_file
+from supervise_lib.publish.dossier import CHECKED, NO_HISTORY, NO_LEDGER, OTHER_CODE, STALE, TO_CHECK, UNMEASURED, changelog, changes, dossier, in_both, law_frame, score_demo, score_file
 from supervise_lib.publish.likeness import cosine, inputs_of, likeness, pairs
+from supervise_lib.publish.writeup import measure
 from supervise_lib.review.ledger import Ledger, enter, move
 from supervise_lib.text import LANGUAGES
 
@@ -72,7 +74,8 @@ def test_precision_and_recall_come_from_the_planted_truth(demo, tmp_path, monkey
     s = special("judgment_consistency")
     found = score_demo(s, Lake(demo.lake), demo.folder).set_index("rule")
     assert found["planted"].sum() > 50 and found["recall"].mean() > .9
-    kept = save_score(tmp_path, s, found.reset_index(), DAY)
+    monkeypatch.setenv("SUPERVISE_LAKE", str(demo.lake))
+    kept = measure(s.name, demo.folder, tmp_path, DAY)
     shown = dossier(s, tmp_path, DAY)["scores"]
     assert dict(shown.sheets[0].frame[["rule", "found"]].values) == found["found"].to_dict() and "2024-06-01" in shown.told[0].zh
     kept.write_text(kept.read_text().replace('"code": "', '"code": "0'))
@@ -100,6 +103,12 @@ def test_a_copied_model_is_noticed_and_the_present_ones_are_none(one):
 
 @pytest.mark.parametrize("a, b, alike", [("拘留超过法定期限的", "拘留超过法定期限", True), ("拘留超过法定期限", "未缴清土地价款即办证", False)])
 def test_words_alike(a, b, alike): assert (cosine(pairs(a), pairs(b)) > .8) is alike
+
+
+def test_every_source_and_type_of_a_contract_has_its_chinese_word():
+    from supervise_lib.data.contracts import contracts
+    words = {in_both("sources", c.source).zh for c in contracts().values()} | {in_both("types", o.type).zh for c in contracts().values() for o in c.columns.values()}
+    assert [w for w in words if re.search("[A-Za-z]", w)] == []
 
 
 def test_history_is_gits_where_there_is_a_checkout_and_the_changelogs_elsewhere(tmp_path):
