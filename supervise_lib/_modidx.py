@@ -2430,6 +2430,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'supervise_lib/publish/dossier.py'),
                                                'supervise_lib.publish.dossier.Sheet.shown': ( 'publish/dossier.html#sheet.shown',
                                                                                               'supervise_lib/publish/dossier.py'),
+                                               'supervise_lib.publish.dossier._bare': ( 'publish/dossier.html#_bare',
+                                                                                        'supervise_lib/publish/dossier.py'),
                                                'supervise_lib.publish.dossier._cases': ( 'publish/dossier.html#_cases',
                                                                                          'supervise_lib/publish/dossier.py'),
                                                'supervise_lib.publish.dossier._choices': ( 'publish/dossier.html#_choices',

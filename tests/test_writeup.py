@@ -102,7 +102,7 @@ def test_hand_written_parts_can_be_read_and_hold_no_typed_number(path): assert p
 def test_a_typed_number_is_found(text): assert typed_digits(text)
 
 
-@pytest.mark.parametrize("text", ["S4 与 S1", "依据《刑事诉讼法》第91条第1款、第3款", "《关于办理案件的解释》（法释〔2016〕23号）第2条", "Criminal Procedure Law, arts. 91 and 92", "{rows:count}行", "含95%区间", "DETENTION_R06–R07", "P2 级信息", "小于1表示更慢", "成立专班"])
+@pytest.mark.parametrize("text", ["S4 与 S1", "依据《刑事诉讼法》第91条第1款、第3款", "《关于办理案件的解释》（法释〔2016〕23号）第2条", "Criminal Procedure Law, arts. 91 and 92", "{rows:count}行", "含95%区间", "DETENTION_R06–R07", "R09 与 R22 是同一事实", "P2 级信息", "小于1表示更慢", "成立专班"])
 def test_a_lawful_number_is_not(text): assert typed_digits(text) == []
 
 

@@ -105,7 +105,7 @@ def _data(s: Special) -> Part:
     tables = pd.DataFrame([dict(table=t, title=(c := contract(t)).title, source=in_both("sources", c.source), columns=len(c.columns), personal=c.personal) for t in s.tables])
     return Part("data", Text("Tables and columns", "数据表与字段"), (CLASSES,), (Sheet(Text("Tables", "数据表"), tables, HEADS_TABLE), Sheet(Text("Columns the rules read", "规则所用字段"), columns_used(s), HEADS_COLUMN)))
 
-# %% ../../notebooks/publish/dossier.ipynb #8ce277d4
+# %% ../../notebooks/publish/dossier.ipynb #f13e6644
 BY_ROW = Text("row by row", "逐行")
 HEADS_RULE = dict(rule=RULE, title=TITLE, text=Text("Condition", "条件"), exclusions=Text("Not counted where", "排除情形"), severity=Text("Grade", "等级"), instrument=Text("What may follow", "监督方式"), reads=Text("Law values", "法定数值"), choices=Text("Own thresholds", "自定阈值"))
 
@@ -116,9 +116,11 @@ def instrument_words(rule) -> Text:
     late = rule.late_instrument
     return first if not late else Text("{0}; after the deadline: {1}", "{0}；逾期后：{1}").format(first, Text(late.replace("_", " "), kinds.get(late, late)))
 
+def _bare(text: Text) -> Text: return Text(text.en.rstrip("."), text.zh.rstrip("。"))     # of sentences put into one cell
+
 def rules_frame(s: Special) -> pd.DataFrame:
     "Rules with their sentences, exclusions, grades, instruments, law values and own thresholds. 规则一览"
-    return pd.DataFrame([dict(rule=r.id, title=r.title, text=r.text, exclusions=tuple(map(sentence, r.exclusions)), severity=BY_ROW if callable(r.severity) else f"S{r.severity}", instrument=instrument_words(r),
+    return pd.DataFrame([dict(rule=r.id, title=r.title, text=r.text, exclusions=tuple(_bare(sentence(e)) for e in r.exclusions), severity=BY_ROW if callable(r.severity) else f"S{r.severity}", instrument=instrument_words(r),
                               reads=r.reads, choices=r.choices, tables=tables_of(s, r)) for r in s.rules], dtype=object)
 
 def _rules(s: Special) -> Part: return Part("rules", Text("Rules", "规则"), (), (Sheet(Text("Rules that are built", "已建规则"), rules_frame(s), HEADS_RULE),))
