@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'main', 'places', 'chosen', 'Progress', 'run', 'batch',
-           'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'publish', 'main', 'places', 'chosen', 'Progress', 'run',
+           'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
            'leads_list', 'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export',
-           'leads_check', 'new', 'rules', 'demo']
+           'leads_check', 'new', 'rules', 'demo', 'publish_site']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -437,6 +437,26 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     for name in special_names(): _demo_score(name, demo_lake, s.home / "demo", day, console)
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
+
+# %% ../notebooks/cli.ipynb #ef02cccd
+publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
+app.add_typer(publish, name="publish")
+
+# %% ../notebooks/cli.ipynb #0ad555ba
+@publish.command("site")
+def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", lake: LakeAt = None, outputs: Outputs = None,
+                 to: Annotated[Path | None, typer.Option("--to", help="Folder of the site; default: site under the results. 网站目录")] = None):
+    "Publish all runs as a site that opens from a folder; refused if anything personal or any small count is in it. 发布静态网站"
+    places(lake, outputs)
+    import time
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names, site
+    from supervise_lib.settings import settings
+    begun, s = time.perf_counter(), settings()
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    made = site(s.outputs, to, lang, names)
+    print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
 # %% ../notebooks/cli.ipynb #c91b0681
 if __name__ == "__main__" and "__file__" in globals(): main()    # a notebook has no file
