@@ -162,7 +162,7 @@ def rules_page(lang: str, langs) -> str:
 
 T["tier"] = Text("Tier", "层级")
 
-# %% ../../notebooks/publish/pages.ipynb #1ed0333e
+# %% ../../notebooks/publish/pages.ipynb #9c23c9cf
 def index_page(found: list[Released], codes: set, bad: list, lang: str, langs) -> str:
     "The first page. 总览页"
     heads = [say(T[h], lang) for h in ("special", "model", "published", "few", "day")]
@@ -182,10 +182,11 @@ def searched(name: str, text: str) -> list[str]:
     "What the search knows of a page: address, title, and its words without the menu. 检索内容"
     main = text.partition("<main")[2].partition("</main>")[0]
     title = main.partition("<h1>")[2].partition("</h1>")[0]
-    return [f"{name}.html", html.unescape(title), " ".join(html.unescape(_TAGS.sub(" ", main.partition("</h1>")[2])).split())]
+    words = _TAGS.sub("", _BETWEEN.sub(" ¦ ", _COUNTS.sub("", main.partition("</h1>")[2])))
+    return [f"{name}.html", html.unescape(title), " ¦ ".join(w for p in html.unescape(words).split("¦") if (w := " ".join(p.split())))]
 
-# %% ../../notebooks/publish/pages.ipynb #5ef566b6
-_TAGS = re.compile(r"<[^>]*>")
+# %% ../../notebooks/publish/pages.ipynb #86c0675c
+_TAGS, _COUNTS, _BETWEEN = re.compile(r"<[^>]*>"), re.compile(r'<td class="n".*?</td>', re.S), re.compile(r"</?(?:td|th|tr|li|p|div|h\d|caption|br|a|ul)\b[^>]*>")
 
 def index_script(pages: dict[str, str]) -> str:
     "The search's texts as a script, so that it loads from a disk, too. 检索索引"
