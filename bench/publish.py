@@ -27,7 +27,7 @@ def invented(special, title, rules, outputs, regions, chance, statistics=()):
     for c in sorted((c for c in regions if c in parents), reverse=True): told[c] = sum(told[x] for x in regions if region(x).parent == c)
     for c in sorted(told):
         folder = outputs / "runs" / special / c / "2023-12-31"; folder.mkdir(parents=True, exist_ok=True); n = int(told[c][0].sum())
-        m = {"special": special, "title": title, "region": c, "region_name": region(c).name.to_dict(), "as_of": "2023-12-31", "rows": n, "unit": {"en": "row", "zh": "行"}, "outcomes": {}, "leads": {"total": int(told[c][:, 0].max())},
+        m = {"special": special, "title": title, "region": c, "region_name": region(c).name.to_dict(), "as_of": "2023-12-31", "rows": n, "unit": {"en": "row", "zh": "行"}, "outcomes": dict(zip(names, map(int, told[c].sum(0)), strict=True)), "leads": {"total": (most := int(told[c][:, 0].max())), "S3": most},
              "rules": {r: dict(zip(names, map(int, x), strict=True)) for r, x in zip(rules, told[c], strict=True)}, "not_delivered": []}
         (folder / "run.json").write_text(json.dumps(m, ensure_ascii=False), encoding="utf-8")
         estimates = [{"statistic": s, "measure": "share", "group": "all", "value": (v := float(chance.beta(3, 9))), "low": v * .7, "high": min(v * 1.3, 1), "n": n, "n_unknown": 0, "unit": "share", "flag": None} for s in statistics]

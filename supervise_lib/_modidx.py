@@ -2535,6 +2535,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'supervise_lib/publish/pages.py'),
                                              'supervise_lib.publish.pages._rules': ( 'publish/pages.html#_rules',
                                                                                      'supervise_lib/publish/pages.py'),
+                                             'supervise_lib.publish.pages.colon': ( 'publish/pages.html#colon',
+                                                                                    'supervise_lib/publish/pages.py'),
                                              'supervise_lib.publish.pages.count': ( 'publish/pages.html#count',
                                                                                     'supervise_lib/publish/pages.py'),
                                              'supervise_lib.publish.pages.grid': ( 'publish/pages.html#grid',
