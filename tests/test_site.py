@@ -121,6 +121,13 @@ def test_publishing_again_touches_nothing_and_a_change_touches_its_pages_only(co
     assert {"zh/region-340521.html", "en/region-340521.html"} <= touched <= {f"{x}/{n}" for x in ("zh", "en") for n in ("region-340521.html", "search-index.js")}
 
 
+def test_nothing_in_the_site_lets_a_hidden_count_be_guessed(made):
+    "A hash of all counts would give a hidden one away: there are only a few values to try."
+    outputs, _ = made
+    assert not [p for p in (outputs / "site").rglob("*") if p.is_file() and p.suffix not in (".ttf",) and re.search(r"[0-9a-f]{32}", p.read_text(encoding="utf-8"))]
+    assert set(json.loads((outputs / "site" / RECORD).read_text())) == {p.relative_to(outputs / "site").as_posix() for p in (outputs / "site").rglob("*") if p.is_file() and p.name != RECORD and p.suffix != ".ttf"}
+
+
 def test_pages_of_what_is_gone_are_removed_and_other_files_stay(copy):
     (copy / "site" / "notes.txt").write_text("mine"); shutil.rmtree(copy / "runs" / "topic_4")
     assert site(copy)["removed"] == 4 and not list((copy / "site").rglob("*topic_4*")) and (copy / "site" / "notes.txt").is_file()

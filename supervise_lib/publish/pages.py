@@ -47,7 +47,7 @@ def say(text, lang: str) -> str:
     OWN.add(words)
     return html.escape(words)
 
-# %% ../../notebooks/publish/pages.ipynb #391a9f81
+# %% ../../notebooks/publish/pages.ipynb #40d7aa4b
 def page(lang: str, name: str, title: str, body: str, langs=("zh",)) -> str:    # title: escaped
     "A whole page. 页面"
     menu = "".join(f'<a href="{f}.html"{CURRENT if f == name else ""}>{say(T[w], lang)}</a>' for f, w in (("index", "home"), ("rules", "rules"), ("search", "search")))
@@ -71,9 +71,13 @@ def count(n, lang) -> str:
     "A count, or that it is withheld. 计数"
     return f'<span class="w">{say(T["withheld"], lang)}</span>' if n is None else f"{n:,}"
 
-def colon(lang: str) -> str: return {"zh": "："}.get(lang, ": ")
+def colon(lang: str) -> str:
+    "The colon as each language has it. 冒号"
+    return "：" if lang == "zh" else ": "
 
-def link(name: str, words: str) -> str: return f'<a href="{name}.html">{words}</a>'
+def link(name: str, words: str) -> str:
+    "A link to another page of the same language. 链接"
+    return f'<a href="{name}.html">{words}</a>'
 
 # %% ../../notebooks/publish/pages.ipynb #072a5830
 def rule_title(name: str, rule: str) -> Text | None:
