@@ -7,7 +7,7 @@ __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt'
            'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'publish', 'main', 'places', 'chosen', 'Progress', 'run',
            'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter',
            'leads_list', 'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export',
-           'leads_check', 'new', 'rules', 'demo', 'publish_writeup', 'publish_dossier']
+           'leads_check', 'new', 'rules', 'demo', 'publish_site', 'publish_writeup', 'publish_dossier']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -438,10 +438,27 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
 
-# %% ../notebooks/cli.ipynb #a9e9e998
-publish = typer.Typer(no_args_is_help=True, help="Write-ups and dossiers of models. 模型说明与档案")
+# %% ../notebooks/cli.ipynb #ef02cccd
+publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
 app.add_typer(publish, name="publish")
 
+# %% ../notebooks/cli.ipynb #0ad555ba
+@publish.command("site")
+def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", lake: LakeAt = None, outputs: Outputs = None,
+                 to: Annotated[Path | None, typer.Option("--to", help="Folder of the site; default: site under the results. 网站目录")] = None):
+    "Publish all runs as a site that opens from a folder; refused if anything personal or any small count is in it. 发布静态网站"
+    places(lake, outputs)
+    import time
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names, site
+    from supervise_lib.settings import settings
+    begun, s = time.perf_counter(), settings()
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    made = site(s.outputs, to, lang, names)
+    print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
+
+# %% ../notebooks/cli.ipynb #a9e9e998
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
                     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):

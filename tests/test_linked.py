@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from supervise_lib.publish.linked import protect
+from supervise_lib.publish.released import OUTCOMES, release
 
 K = 5
 COUNT = st.one_of(st.integers(0, 6), st.integers(0, 60))
@@ -84,3 +85,46 @@ def test_the_same_counts_hide_the_same_cells():
 @pytest.mark.parametrize("wrong", [-1, 2.5])
 def test_what_is_no_count_is_refused(wrong):
     with pytest.raises(ValueError, match="is no count"): protect({("a",): wrong}, [], 5)
+
+
+PLACES = ["340503", "340504", "340506", "340521"]
+
+
+def run_of(code, cells):
+    return dict(special="criminal_detention", title=dict(en="a", zh="甲"), region=code, region_name=dict(en="b", zh="乙"), as_of="2023-12-31", rows=sum(cells), unit=dict(en="c", zh="丙"),
+                rules={"DETENTION_R01": dict(zip(OUTCOMES, cells, strict=True))}, not_delivered=[], folder=__import__("pathlib").Path("absent"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(COUNT, COUNT, st.integers(0, 3), st.integers(0, 30)), min_size=4, max_size=4), st.sets(st.sampled_from(range(4)), max_size=2))
+def test_of_a_city_and_its_counties_no_small_count_can_be_told_whether_published_or_not(cells, absent):
+    "The attacker knows the pages, that outcomes add up to rows and counties to the city, and seeks any whole numbers that fit."
+    runs = {c: run_of(c, x) for i, (c, x) in enumerate(zip(PLACES, cells, strict=True)) if i not in absent} | {"340500": run_of("340500", [sum(x) for x in zip(*cells, strict=True)])}
+    out = release("criminal_detention", runs).regions
+    if "340500" not in out: return
+    truth = {(c, o): n for c, x in zip(PLACES, cells, strict=True) for o, n in zip(OUTCOMES, x, strict=True)} | {("340500", o): sum(x[i] for x in cells) for i, o in enumerate(OUTCOMES)}
+    seen = {(c, o): out[c]["rules"]["DETENTION_R01"][o] for c in out for o in OUTCOMES}
+    names = sorted(truth); at = {n: i for i, n in enumerate(names)}; a, b = [], []
+    def equation(terms, right):
+        row = np.zeros(len(names))
+        for t, sign in terms: row[at[t]] = sign
+        a.append(row); b.append(right)
+    for o in OUTCOMES: equation([(("340500", o), 1), *(((c, o), -1) for c in PLACES)], 0)
+    for c in out: equation([((c, o), 1) for o in OUTCOMES], out[c]["rows"])
+    low, high = np.zeros(len(names)), np.full(len(names), 10_000)
+    for k, n in seen.items():
+        if n is None: low[at[k]] = 1
+        else: low[at[k]] = high[at[k]] = n
+    for k, n in truth.items():
+        if not 0 < n < K or k[0] in PLACES and k[0] not in out: continue
+        assert seen[k] is None, f"{k} is small and shown"
+        found = milp(-np.eye(len(names))[at[k]], constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
+        assert found.status == 0 and round(-found.fun) >= K, f"{k} = {n} can be told to be below {K}"
+    for o in OUTCOMES:      # of all that is not published together
+        rest = sum(truth[c, o] for c in PLACES if c not in out)
+        if not 0 < rest < K: continue
+        w = np.zeros(len(names))
+        for c in PLACES:
+            if c not in out: w[at[c, o]] = -1
+        found = milp(w, constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
+        assert round(-found.fun) >= K, f"the unpublished {o} of {rest} can be told to be below {K}"

@@ -41,7 +41,7 @@ def masked(seen: str) -> str:
     "The first two characters of what was found and its length: a refusal must not publish it either. 遮蔽"
     return seen[:2] + "…" + f"({len(seen)})"
 
-# %% ../../notebooks/publish/gate.ipynb #c9b4b0d6
+# %% ../../notebooks/publish/gate.ipynb #3b5e2e62
 _HIDDEN = re.compile("[­​-‏⁠-⁤﻿]")
 
 def plain(text: str) -> str:
@@ -52,7 +52,7 @@ def plain(text: str) -> str:
         if "\\" in text: text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text)
     return _HIDDEN.sub("", unicodedata.normalize("NFKC", text)).replace("〔", "(").replace("〕", ")")
 
-_GAP = r"[\s\-_.·,/]{0,2}"
+_GAP = r"[\s\-_·]{0,2}"
 def _digits(n): return rf"\d(?:{_GAP}\d){{{n - 1}}}"
 
 PATTERNS = {
@@ -111,15 +111,16 @@ def small_counts(text: str, k: int) -> Iterator[str]:
         n = next(g for g in m.groups() if g)
         if 0 < _CHINESE.get(n, int(n) if n.isdigit() else 0) < k: yield m[0]
 
-# %% ../../notebooks/publish/gate.ipynb #66f18d34
+# %% ../../notebooks/publish/gate.ipynb #7992cabf
 _DATA = re.compile(r"data:[\w/+.-]*;base64,([A-Za-z0-9+/=\s]+)")
+_BLOCK = re.compile(r"</?(?:td|th|tr|li|p|div|h[1-6]|caption|br|dt|dd|option|title|head|body|nav|a|abbr|label|button|table|thead|tbody|ul|ol|pre|section|text)\b[^>]*>", re.I)
 _TAG, _COMMENT = re.compile(r"<[^>]*>"), re.compile(r"<!--(.*?)-->", re.S)
 
 def _markup(where, text) -> Iterator[tuple[str, str]]:
-    "Texts of HTML or SVG: as it stands, as it reads without tags, its comments, and embedded pictures."
+    "Texts of HTML or SVG: as it stands, as it reads without tags, its comments, and embedded pictures; what stands in different cells or paragraphs is not read together."
     bare = _DATA.sub(" ", text)
     yield where, bare
-    yield where, _TAG.sub("", _COMMENT.sub(lambda m: m[1], bare))
+    yield where, _TAG.sub("", _BLOCK.sub(" ¦ ", _COMMENT.sub(lambda m: f" ¦ {m[1]} ¦ ", bare)))
     for i, m in enumerate(_DATA.finditer(text)): yield from texts(f"{where} picture {i + 1}", _bytes(m[1]))
 
 def _bytes(text: str) -> bytes:
