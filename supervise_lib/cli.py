@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'main',
-           'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest', 'papers_read',
-           'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move', 'leads_assign',
-           'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo', 'evaluate_models',
-           'evaluate_procuratorates', 'evaluate_people']
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'publish',
+           'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest',
+           'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move',
+           'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo',
+           'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'publish_site', 'publish_writeup',
+           'publish_dossier']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -472,6 +473,52 @@ def evaluate_procuratorates(span: Period, region: Annotated[str | None, typer.Op
 def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, contributions: Brought = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
     "People: stars for what they contributed. 个人评价"
     _evaluate("people", span, region, None, contributions, lang, lake, outputs)
+
+# %% ../notebooks/cli.ipynb #ef02cccd
+publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
+app.add_typer(publish, name="publish")
+
+# %% ../notebooks/cli.ipynb #0ad555ba
+@publish.command("site")
+def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", lake: LakeAt = None, outputs: Outputs = None,
+                 to: Annotated[Path | None, typer.Option("--to", help="Folder of the site; default: site under the results. 网站目录")] = None):
+    "Publish all runs as a site that opens from a folder; refused if anything personal or any small count is in it. 发布静态网站"
+    places(lake, outputs)
+    import time
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names, site
+    from supervise_lib.settings import settings
+    begun, s = time.perf_counter(), settings()
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    made = site(s.outputs, to, lang, names)
+    print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
+
+# %% ../notebooks/cli.ipynb #50a1a3f0
+@publish.command("writeup")
+def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
+                    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):
+    "Write the sixteen-section write-up of a model as PDF and Word. 生成模型说明"
+    places(None, outputs)
+    from supervise_lib.publish.writeup import writeup
+    from supervise_lib.settings import settings
+    for path in writeup(special, lang, settings().outputs, _on(day), run): print(path)
+
+@publish.command("dossier")
+def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
+                    demo: Annotated[Path | None, typer.Option("--demo", help="Folder of a demo province with its truth: measure precision and recall anew. 演示数据目录")] = None,
+                    day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Write everything a reviewer of a model needs, as PDF, Word and data. 生成模型档案"
+    places(lake, outputs)
+    from supervise_lib.publish.writeup import write_dossier
+    from supervise_lib.settings import settings
+    for path in write_dossier(special, lang, settings().outputs, _on(day), demo): print(path)
+
+def _on(day):
+    "The day that was asked for, or none."
+    import datetime as dt
+    try: return dt.date.fromisoformat(day) if day else None
+    except ValueError: raise ValueError(f"--day {day!r} is not YYYY-MM-DD 日期有误") from None
 
 # %% ../notebooks/cli.ipynb #c91b0681
 if __name__ == "__main__" and "__file__" in globals(): main()    # a notebook has no file
