@@ -7,11 +7,11 @@ __all__ = ['T', 'M', 'OWN', 'CURRENT', 'N', 'NO', 'STYLE', 'SCRIPT', 'say', 'pag
            'rule_title', 'outcomes_grid', 'statistics_grid', 'region_page', 'special_page', 'model_page', 'rules_page',
            'index_page', 'search_page', 'searched', 'index_script']
 
-# %% ../../notebooks/publish/pages.ipynb #c535e400
+# %% ../../notebooks/publish/pages.ipynb #6bc76f64
 import html, json, re
 from ..data.contracts import contract, table_names
 from ..data.regions import region
-from ..law.values import Law
+from ..law.values import Law, unit_words
 from ..model.rules import sentence
 from ..model.special import special as find_special, special_names
 from ..model.verdicts import OUTCOME_TEXT, Outcome
@@ -122,7 +122,7 @@ def special_page(one: Released, lang: str, langs) -> str:
     parts.append(f'<h2>{say(T["hits"], lang)}</h2>{grid(heads, rows, say(T["hits"], lang), range(2, len(heads)), range(2, len(heads)))}<p class="note">{say(T["hidden"], lang)}</p>')
     return page(lang, f"special-{one.name}", say(Text(**one.title), lang), "\n".join(parts), langs)
 
-# %% ../../notebooks/publish/pages.ipynb #bf1758fe
+# %% ../../notebooks/publish/pages.ipynb #868231d1
 def _rules(s, lang) -> str:
     "A special's rules with their sentence and lawful explanations."
     worked = lambda r: sum(len(c.rows) for c in s.cases if c.rule == r.id)
@@ -142,7 +142,7 @@ def _law(s, lang) -> str:
     "The law values a special reads, each with all its dates."
     law, names = Law(), sorted({n for r in s.rules for n in r.reads})
     def status(e): return T["checked"].format(day=e.checked_on or "—") if e.status == "checked" else T["unchecked"]
-    rows = [[say(v.label, lang), say(str(e.value), lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
+    rows = [[say(v.label, lang), say(f"{e.value} {unit_words(v.unit)[lang]}".strip(), lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
     return grid([say(T[h], lang) for h in ("law_value", "value_", "since", "article", "status")], rows, say(T["law"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
 
 # %% ../../notebooks/publish/pages.ipynb #9addaf70
