@@ -122,7 +122,7 @@ def special_page(one: Released, lang: str, langs) -> str:
     parts.append(f'<h2>{say(T["hits"], lang)}</h2>{grid(heads, rows, say(T["hits"], lang), range(2, len(heads)), range(2, len(heads)))}<p class="note">{say(T["hidden"], lang)}</p>')
     return page(lang, f"special-{one.name}", say(Text(**one.title), lang), "\n".join(parts), langs)
 
-# %% ../../notebooks/publish/pages.ipynb #868231d1
+# %% ../../notebooks/publish/pages.ipynb #d2b365a0
 def _rules(s, lang) -> str:
     "A special's rules with their sentence and lawful explanations."
     worked = lambda r: sum(len(c.rows) for c in s.cases if c.rule == r.id)
@@ -136,14 +136,14 @@ def _choices(s, lang) -> str:
     rows = [[say(c.label, lang), say(str(c.value), lang), say(c.author, lang), say(c.reason, lang), str(c.review)] for c in s.choices.values()]
     return grid([say(T[h], lang) for h in ("choice", "value_", "author", "reason", "review")], rows, say(T["choices"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
 
-T["value_"] = Text("Value", "数值")
+T |= {"value_": Text("Value", "数值"), "unit_": Text("Unit", "单位")}
 
 def _law(s, lang) -> str:
     "The law values a special reads, each with all its dates."
     law, names = Law(), sorted({n for r in s.rules for n in r.reads})
     def status(e): return T["checked"].format(day=e.checked_on or "—") if e.status == "checked" else T["unchecked"]
-    rows = [[say(v.label, lang), say(f"{e.value} {unit_words(v.unit)[lang]}".strip(), lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
-    return grid([say(T[h], lang) for h in ("law_value", "value_", "since", "article", "status")], rows, say(T["law"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
+    rows = [[say(v.label, lang), say(str(e.value), lang), say(unit_words(v.unit)[lang], lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
+    return grid([say(T[h], lang) for h in ("law_value", "value_", "unit_", "since", "article", "status")], rows, say(T["law"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
 
 # %% ../../notebooks/publish/pages.ipynb #9addaf70
 def model_page(one: Released, lang: str, langs) -> str:
