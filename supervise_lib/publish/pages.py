@@ -7,11 +7,11 @@ __all__ = ['T', 'M', 'OWN', 'CURRENT', 'N', 'NO', 'STYLE', 'SCRIPT', 'say', 'pag
            'rule_title', 'outcomes_grid', 'statistics_grid', 'region_page', 'special_page', 'model_page', 'rules_page',
            'index_page', 'search_page', 'searched', 'index_script']
 
-# %% ../../notebooks/publish/pages.ipynb #c535e400
+# %% ../../notebooks/publish/pages.ipynb #6bc76f64
 import html, json, re
 from ..data.contracts import contract, table_names
 from ..data.regions import region
-from ..law.values import Law
+from ..law.values import Law, unit_words
 from ..model.rules import sentence
 from ..model.special import special as find_special, special_names
 from ..model.verdicts import OUTCOME_TEXT, Outcome
@@ -111,18 +111,18 @@ def region_page(code: str, found: list[Released], codes: set, lang: str, langs) 
                      f'<p>{say(T["not_delivered"], lang)}{colon(lang)}{", ".join(lost) or say(T["none"], lang)}</p><h3>{say(T["outcomes"], lang)}</h3>{outcomes_grid(one, code, lang)}<h3>{say(T["statistics"], lang)}</h3>{statistics_grid(one, code, lang)}')
     return page(lang, f"region-{code}", say(region(code).name, lang), "\n".join(parts) + f'<p class="note">{say(T["hidden"], lang)}</p>', langs)
 
-# %% ../../notebooks/publish/pages.ipynb #38571383
+# %% ../../notebooks/publish/pages.ipynb #3f1ff8b4
 def special_page(one: Released, lang: str, langs) -> str:
     "All that is shown of a special: outcomes where it was run highest, hits everywhere. 专项页"
     codes = sorted(one.regions); tops = [c for c in codes if above(c, codes) is None]; rules = sorted({r for x in one.regions.values() for r in x["rules"]})
     parts = [f'<p>{link("model-" + one.name, say(T["see_model"], lang))}</p><p>{say(T["published"], lang)}{colon(lang)}{len(codes)} · {say(T["few"], lang)}{colon(lang)}{one.left_out}</p>']
     if len(tops) == 1: parts.append(f'<h2>{say(T["outcomes"], lang)}{colon(lang)}{say(region(tops[0]).name, lang)}</h2>{outcomes_grid(one, tops[0], lang)}<h2>{say(T["statistics"], lang)}</h2>{statistics_grid(one, tops[0], lang)}')
-    heads = [say(T["region"], lang), say(T["day"], lang), say(T["rows"], lang), *(f'<abbr title="{say(t, lang)}">{html.escape(r)}</abbr>' if (t := rule_title(one.name, r)) else html.escape(r) for r in rules)]
-    rows = [[link(f"region-{c}", say(region(c).name, lang)), x["as_of"], f'{x["rows"]:,}', *(count(x["rules"][r]["hit"], lang) if r in x["rules"] else "–" for r in rules)] for c in codes for x in [one.regions[c]]]
+    heads = [say(T["region"], lang), say(T["day"], lang), say(T["rows"], lang), *(f'<abbr title="{html.escape(r)} {say(rule_title(one.name, r), lang)}">{html.escape(r.partition("_")[2] or r)}</abbr>' for r in rules)]
+    rows = [[link(f"region-{c}", say(region(c).name, lang)), f'<time>{x["as_of"]}</time>', f'{x["rows"]:,}', *(count(x["rules"][r]["hit"], lang) if r in x["rules"] else "–" for r in rules)] for c in codes for x in [one.regions[c]]]
     parts.append(f'<h2>{say(T["hits"], lang)}</h2>{grid(heads, rows, say(T["hits"], lang), range(2, len(heads)), range(2, len(heads)))}<p class="note">{say(T["hidden"], lang)}</p>')
     return page(lang, f"special-{one.name}", say(Text(**one.title), lang), "\n".join(parts), langs)
 
-# %% ../../notebooks/publish/pages.ipynb #bf1758fe
+# %% ../../notebooks/publish/pages.ipynb #d2b365a0
 def _rules(s, lang) -> str:
     "A special's rules with their sentence and lawful explanations."
     worked = lambda r: sum(len(c.rows) for c in s.cases if c.rule == r.id)
@@ -136,14 +136,14 @@ def _choices(s, lang) -> str:
     rows = [[say(c.label, lang), say(str(c.value), lang), say(c.author, lang), say(c.reason, lang), str(c.review)] for c in s.choices.values()]
     return grid([say(T[h], lang) for h in ("choice", "value_", "author", "reason", "review")], rows, say(T["choices"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
 
-T["value_"] = Text("Value", "数值")
+T |= {"value_": Text("Value", "数值"), "unit_": Text("Unit", "单位")}
 
 def _law(s, lang) -> str:
     "The law values a special reads, each with all its dates."
     law, names = Law(), sorted({n for r in s.rules for n in r.reads})
     def status(e): return T["checked"].format(day=e.checked_on or "—") if e.status == "checked" else T["unchecked"]
-    rows = [[say(v.label, lang), say(str(e.value), lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
-    return grid([say(T[h], lang) for h in ("law_value", "value_", "since", "article", "status")], rows, say(T["law"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
+    rows = [[say(v.label, lang), say(str(e.value), lang), say(unit_words(v.unit)[lang], lang), f"{e.since} – {e.until or say(T['until'], lang)}", say(e.cite, lang), say(status(e), lang)] for n in names for v in [law.value(n)] for e in v.history]
+    return grid([say(T[h], lang) for h in ("law_value", "value_", "unit_", "since", "article", "status")], rows, say(T["law"], lang)) if rows else f"<p>{say(T['none'], lang)}</p>"
 
 # %% ../../notebooks/publish/pages.ipynb #9addaf70
 def model_page(one: Released, lang: str, langs) -> str:
@@ -192,7 +192,7 @@ def searched(name: str, text: str) -> list[str]:
     words = _TAGS.sub("", _BETWEEN.sub(" ¦ ", _COUNTS.sub("", main.partition("</h1>")[2])))
     return [f"{name}.html", html.unescape(title), " ¦ ".join(w for p in html.unescape(words).split("¦") if (w := " ".join(p.split())))]
 
-# %% ../../notebooks/publish/pages.ipynb #17c4deb9
+# %% ../../notebooks/publish/pages.ipynb #14eea37a
 _TAGS, _COUNTS, _BETWEEN = re.compile(r"<[^>]*>"), re.compile(r'<td class="n".*?</td>', re.S), re.compile(r"</?(?:td|th|tr|li|p|div|h\d|caption|br|a|ul)\b[^>]*>")
 
 def index_script(pages: dict[str, str]) -> str:
@@ -202,7 +202,7 @@ def index_script(pages: dict[str, str]) -> str:
 STYLE = """@font-face{font-family:"CJK";src:local("Noto Sans SC"),local("Noto Sans CJK SC"),local("Source Han Sans SC"),local("Microsoft YaHei"),local("PingFang SC"),url("NotoSansSC-Regular.ttf")}
 *{box-sizing:border-box}body{margin:0;font:16px/1.7 system-ui,"CJK","Microsoft YaHei",sans-serif;color:#1a1a1a;background:#fff}main,footer,nav{max-width:76rem;margin:0 auto;padding:0 1.5rem}header{background:#16425b}nav{display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;padding-top:.7rem;padding-bottom:.7rem}nav a{color:#fff;text-decoration:none}nav a:hover,nav a[aria-current]{text-decoration:underline;text-underline-offset:.3em}
 nav a[hreflang]{margin-left:auto}.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:#fff;padding:.3rem .8rem}h1{font-size:1.7rem;line-height:1.35;margin:1.6rem 0 .8rem}h2{font-size:1.25rem;margin:2rem 0 .6rem;border-bottom:2px solid #d5e0e6;padding-bottom:.2rem}a{color:#0b5394}
-.wide{overflow-x:auto;margin:.6rem 0 1rem;max-height:80vh}table{border-collapse:collapse;font-size:.93rem}th,td{padding:.3rem .7rem;border-bottom:1px solid #d8dee2;text-align:left;vertical-align:top}thead th{background:#eaf0f3;position:sticky;top:0;white-space:nowrap}tbody th{font-weight:400;min-width:7em}
+.wide{overflow-x:auto;margin:.6rem 0 1rem;max-height:80vh}table{border-collapse:collapse;font-size:.93rem}th,td{padding:.3rem .7rem;border-bottom:1px solid #d8dee2;text-align:left;vertical-align:top}thead th{background:#eaf0f3;position:sticky;top:0;white-space:nowrap}tbody th{font-weight:400;min-width:7em;position:sticky;left:0;background:#fff}time{white-space:nowrap}
 .sr{position:absolute;left:-99rem}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.w,.note{color:#555}.w{font-size:.86em}.bad{background:#fdecea;padding:.5rem .8rem}.links a{margin-right:1rem;display:inline-block}i{font-style:normal;color:#444}ul ul{margin:0}td ul{margin:.1rem 0 .3rem;padding-left:1.2rem}.tree>li>ul>li{margin-top:.4rem}.tree ul ul{display:flex;flex-wrap:wrap;gap:0 1.2rem;list-style:none;padding-left:0}
 input,button{font:inherit;padding:.25rem .6rem;border:1px solid #5b6b75;border-radius:3px}button{background:#16425b;color:#fff}input[type=search]{width:min(26rem,90%)}mark{background:#ffe58f}footer{margin-top:3rem;padding-bottom:2rem;color:#444;font-size:.9rem;border-top:1px solid #d8dee2}:focus-visible{outline:3px solid #c77700}
 """
