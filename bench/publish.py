@@ -35,12 +35,12 @@ def invented(special, title, rules, outputs, regions, chance, statistics=()):
 
 
 def province(outputs, specials, within_="340000", seed=2023):
-    "Invented manifests of so many specials for a region and all below it; the number of runs."
+    "Invented manifests of so many specials, the last of them invented too, for a region and all below it; the number of runs."
     from supervise_lib.data.regions import within
     from supervise_lib.model.special import special, special_names
     chance, regions, names = np.random.default_rng(seed), within(within_), special_names()
     for i in range(specials):
-        if i < len(names): s = special(names[i]); invented(s.name, s.title.to_dict(), [r.id for r in s.rules], outputs, regions, chance, [x.id for x in s.statistics][:6])
+        if i < min(len(names), specials - 1): s = special(names[i]); invented(s.name, s.title.to_dict(), [r.id for r in s.rules], outputs, regions, chance, [x.id for x in s.statistics][:6])
         else: invented(f"topic_{i}", {"en": f"Invented topic no. {i}", "zh": f"虚构专项{'甲乙丙丁戊己庚辛'[i % 8]}"}, [f"TOPIC{i}_R{j:02}" for j in range(1, 13)], outputs, regions, chance)
     return specials * len(regions)
 
