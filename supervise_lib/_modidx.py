@@ -4401,6 +4401,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'supervise_lib/publish/timelines.py'),
                                                  'supervise_lib.publish.timelines._steps': ( 'publish/timelines.html#_steps',
                                                                                              'supervise_lib/publish/timelines.py'),
+                                                 'supervise_lib.publish.timelines._until': ( 'publish/timelines.html#_until',
+                                                                                             'supervise_lib/publish/timelines.py'),
                                                  'supervise_lib.publish.timelines.as_date': ( 'publish/timelines.html#as_date',
                                                                                               'supervise_lib/publish/timelines.py'),
                                                  'supervise_lib.publish.timelines.custody_spans': ( 'publish/timelines.html#custody_spans',

@@ -116,7 +116,7 @@ def sentence_timeline(events,               # custody: (from, to, kind), both da
     limits = [(START, d) for d in dict.fromkeys(starts)] or [(START, None)]
     return timeline([*spans, (PRINTED, *printed, "term")], [(JUDGED, judged), *marks], [*limits, (END, lawful.get("end_earliest"), lawful.get("end_latest"))], title)
 
-# %% ../../notebooks/publish/timelines.ipynb #41510292
+# %% ../../notebooks/publish/timelines.ipynb #908cad31
 LINES = [(BLUE, "-"), (RED, "--"), (GREEN, "-."), (ORANGE, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), ("#7a5195", (0, (8, 3)))]
 WAITING, DAYS = Text("share still waiting", "尚未结束的比例"), Text("days", "日")
 AT_RISK = Text("Numbers below the curves: still under observation at the next end seen; — after the last one.", "曲线下方数字为其后首个结束日仍在观察的件（人次）数；—表示此后再无结束事件。")
@@ -131,17 +131,24 @@ def survival(curves: pd.DataFrame,      # day, share, low, high, at_risk, group,
     d = curves if "group" in curves else curves.assign(group="all"); groups = list(dict.fromkeys(d["group"])); drawn = groups[:len(LINES)]
     fig, ax = sheet(7, 3.6 + 0.2 * len(drawn), title); names = dict(zip(groups, group_names(pd.DataFrame(dict(group=groups))), strict=True))
     for g, (colour, line) in zip(drawn, LINES, strict=False): _steps(ax, d[d["group"] == g], names[g], colour, line, len(drawn) <= 3)
-    ax.set(xlim=(0, max(numbers(d, "day")) * 1.03), ylim=(0, 1.02), xlabel=str(DAYS), ylabel=str(WAITING)); ax.yaxis.set_major_formatter(PERCENT); ax.xaxis.set_major_locator(MaxNLocator(7))
+    ax.set(xlim=(0, _until(d[d["group"].isin(drawn)], marks)), ylim=(0, 1.02), xlabel=str(DAYS), ylabel=str(WAITING)); ax.yaxis.set_major_formatter(PERCENT); ax.xaxis.set_major_locator(MaxNLocator(7))
     _marks(ax, marks); _numbers(ax, d, drawn, names)
     below(fig, AT_RISK, BANDS if len(drawn) <= 3 else NO_BANDS, TOO_MANY.format(names=", ".join(names[g] for g in groups[len(LINES):])) if len(groups) > len(LINES) else None)
     return fig
 
-# %% ../../notebooks/publish/timelines.ipynb #a17e052b
+# %% ../../notebooks/publish/timelines.ipynb #5019b314
 def _steps(ax, c: pd.DataFrame, name: str, colour: str, line, band: bool) -> None:
     "One curve from 100 % on day 0, with its band where there is one."
     day, share, low, high = (np.r_[start, numbers(c, k)] for k, start in (("day", 0), ("share", 1), ("low", np.nan), ("high", np.nan)))
     ax.step(day, share, where="post", color=colour, ls=line, lw=1.4, label=name)
     if band: ax.fill_between(day, low, high, step="post", color=colour, alpha=0.12, lw=0)
+
+def _until(d: pd.DataFrame, marks) -> float:
+    "Where the axis ends: somewhat beyond the last day on which anything ended, and beyond the limits; long waits without an end would squeeze the rest to a line."
+    ends = [c["day"][np.diff(np.r_[1, numbers(c, "share")]) < 0].max() for _, c in d.groupby("group", sort=False)]
+    last = max([float(x) for x in ends if not pd.isna(x)] + [float(day) for _, day in marks], default=0)
+    whole = float(max(numbers(d, "day")))
+    return min(last * 1.3, whole * 1.03) or whole * 1.03
 
 def _marks(ax, marks) -> None:
     "Statutory limits as vertical lines, their labels on top, each further one a line higher where they would touch."
