@@ -104,7 +104,7 @@ def scenario_counts(frame: pd.DataFrame, chosen) -> pd.DataFrame:
 def organs_asked(run) -> pd.DataFrame:
     "Each hit with the organ it asks, the sum or measure involved and how it was reckoned. 命中、监管责任单位与涉及金额"
     rules = {r.id: r for r in run.special.rules}
-    hits = run.verdicts[(run.verdicts["outcome"] == "hit").to_numpy(bool)].merge(run.frame[["subject_id", "regulator", "region_code"]], on="subject_id", how="left").sort_values(["severity", "rule"], ascending=[False, True])
+    hits = run.verdicts[(run.verdicts["outcome"] == "hit").to_numpy(bool)].merge(run.frame[["subject_id", "regulator", "region_code"]], on="subject_id", how="left").sort_values(["severity", "rule", "subject_id"], ascending=[False, True, True])
     how = lambda r: str(rules[r].margin_unit) if rules[r].margin_unit else ""
     rows = [(h.regulator, h.rule, str(rules[h.rule].title), f"S{h.severity}", h.region_code, h.subject_id, None if pd.isna(h.margin) else round(h.margin, 2), how(h.rule)) for h in hits.itertuples()]
     return worded(rows, regulator=("responsible organ", "监管责任单位"), rule=("rule", "规则"), title=("question", "疑问"), grade=("grade", "等级"), region=("region", "地区"), subject=("thing judged", "研判对象"), margin=("measure", "涉及金额或数量"), how=("how it was reckoned", "单位与计算方法"))
