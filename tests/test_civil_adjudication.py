@@ -13,7 +13,8 @@ from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
 from supervise_lib.data.lake import Lake
 from supervise_lib.model.rules import judge
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
-from supervise_lib.specials.chapters.civil_adjudication_pairs import Pairs, meetings, poisson_tail, suits_by_agent, upper_tail
+from supervise_lib.specials.chapters.civil_adjudication_pairs import Pairs, meetings, suits_by_agent, upper_tail
+from supervise_lib.stats.pairs import poisson_tail
 from supervise_lib.specials.civil_adjudication import with_length
 from supervise_lib.stats.multiplicity import adjusted
 from supervise_lib.text import Text

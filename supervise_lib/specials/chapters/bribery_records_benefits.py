@@ -9,13 +9,14 @@ __all__ = ['PROPERTY', 'WIN_LAW', 'ESTABLISHED', 'RULES', 'final_day', 'days_sin
            'great_harm', 'bought_subsidy', 'not_returned', 'yuan_paid', 'only_for_speed', 'fisher_greater', 'unit_once',
            'ring_around', 'medical_company', 'established', 'not_listed', 'days_unlisted', 'agent_alone']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #97e50d8e
+# %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #8700d05c
 import re
 from math import comb
 import pandas as pd
 from ...law.calendar import anniversary, days_between, period_months_civil
+from ...model.lists import today
 from ...model.rules import Rule
-from .bribery_records_tiers import DATE, DAYS, FLOAT, GIVING, TENDER_FINES, YUAN, ask, both, cells, column, either, is_final, is_for, is_unit, negate, rows, sure, tender_fines, today
+from .bribery_records_tiers import DATE, DAYS, FLOAT, GIVING, TENDER_FINES, YUAN, ask, both, cells, column, either, is_final, is_for, is_unit, negate, rows, sure, tender_fines
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_benefits.ipynb #0076a11b

@@ -9,12 +9,13 @@ __all__ = ['MITIGATING', 'MOST_MONTHS', 'RECOVERY', 'RULES', 'is_handling', 'own
            'sentenced_person', 'case_facts', 'own_penalty', 'sentence_tiers', 'least_months', 'below', 'grounds',
            'out_of_range', 'protest_last_day', 'months_short']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #1c40a7b9
+# %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #137f0d0e
 import re
 import pandas as pd
 from ...law.calendar import days_between, period_days_criminal, period_months_civil
+from ...model.lists import today
 from ...model.rules import Rule
-from .bribery_records_tiers import (DATE, DAYS, DECIDED, FLOAT, TIERS, ask, both, cells, column, crime, either, fine_in_range, is_crime, is_unit, levels_of_given, milder, negate, rows, sure, tier_of, today)
+from .bribery_records_tiers import (DATE, DAYS, DECIDED, FLOAT, TIERS, ask, both, cells, column, crime, either, fine_in_range, is_crime, is_unit, levels_of_given, milder, negate, rows, sure, tier_of)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_cases.ipynb #cd086965

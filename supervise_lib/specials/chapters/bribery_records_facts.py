@@ -9,14 +9,15 @@ __all__ = ['COURT', 'LENIENT', 'RESTARTS', 'TO_COMMISSION', 'RULES', 'is_fact', 
            'undecided', 'reaches', 'single', 'open_facts', 'repeated', 'hub_severity', 'lifted', 'sum_undecided',
            'tried_for_all']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #338d0fa0
+# %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #b06d490d
 import re
 import pandas as pd
 from ...law.calendar import anniversary, days_between
+from ...model.lists import today
 from ...model.rules import Rule
 from ...model.verdicts import known_absent
 from .bribery_records_tiers import (BOOL, DATE, DAYS, DECIDED, FLOAT, HANDLED, INT, LIMITATION, TIERS, YUAN, ask, both, cells, column, covered, crime, crimes_of, either, grade, grades, is_unit, levels_of_facts, levels_of_given, limit_days, negate,
-                                                                   rows, sure, today)
+                                                                   rows, sure)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_facts.ipynb #6b079ae5

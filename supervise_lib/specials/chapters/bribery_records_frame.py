@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['KEY', 'CODE', 'OWN', 'BRIBE', 'MEDICINE', 'matter', 'strong', 'person', 'company', 'facts', 'handlings', 'living',
            'sentences', 'purchases', 'bids', 'at_hand', 'nameless', 'offices', 'seats', 'penalties', 'queries',
-           'listed', 'one_each', 'attach', 'facts_of', 'steps_of', 'convictions', 'punished', 'listings', 'names',
-           'namesakes']
+           'attach', 'facts_of', 'steps_of', 'convictions', 'punished', 'listings', 'names', 'namesakes']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #809c2dbf
+# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #885dba0d
 import ibis
 from ibis import _
+from ...model.joins import listed, one_each
 
 # %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #9d155076
 KEY = ("matter_id",)
@@ -115,16 +115,7 @@ def queries(t):
     q = t.bribery_query_log
     return matter(q, "query", q.query_id, q.query_time.date(), ("proc_case_no", "user_id", "query_purpose", "query_result_kind", "query_time", "subject_hash"))
 
-# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #4878b9f9
-def listed(table, by, name, fields, order):
-    "Group `table` by `by` and collect `fields` as a list of records called `name`, ordered by `order`."
-    record = ibis.struct({new: table[old] for new, old in fields.items()})
-    return table.group_by(list(by) if not isinstance(by, str) else [by]).agg(**{name: record.collect(order_by=[table[o] for o in order])})
-
-def one_each(table, by, *order):
-    "One row for each `by`, the first in `order`: a row delivered by two counties must not double a matter."
-    return table.mutate(_at=ibis.row_number().over(ibis.window(group_by=list(by), order_by=[table[o] for o in order]))).filter(_._at == 0).drop("_at")
-
+# %% ../../../notebooks/specials/chapters/bribery_records_frame.ipynb #86c7bd5b
 def attach(left, right, on):
     "Left join that keeps no second copy of the keys."
     joined = left.left_join(right, [left[a] == right[b] for a, b in on])

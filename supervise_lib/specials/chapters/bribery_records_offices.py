@@ -7,12 +7,13 @@ __all__ = ['ROLES', 'OFFICERS', 'COMPANIES', 'RULES', 'bars', 'spans', 'is_offic
            'disqualified_officer', 'days_barred', 'sole_business', 'gone', 'state_office', 'barred_for_life', 'is_seat',
            'convicted_expert']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #8380981a
+# %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #1d3183aa
 import pandas as pd
 from ...law.calendar import anniversary
+from ...model.lists import today
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .bribery_records_tiers import BOOL, DAYS, FLOAT, GIVING, TAKING, article_number, ask, both, cells, column, crimes, either, is_final, is_for, rows, sure, today
+from .bribery_records_tiers import BOOL, DAYS, FLOAT, GIVING, TAKING, article_number, ask, both, cells, column, crimes, either, is_final, is_for, rows, sure
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/bribery_records_offices.ipynb #33f5729e

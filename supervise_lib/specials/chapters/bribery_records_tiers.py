@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'BY_PERSONS', 'BY_UNITS', 'GIVING', 'TAKING', 'ARTICLES', 'FIVE', 'LEVELS',
            'FILING', 'TIERS', 'LIMITATION', 'SMALLER', 'TENDER_FINES', 'HANDLED', 'DECIDED', 'rows', 'cells', 'column',
-           'either', 'both', 'negate', 'ask', 'today', 'confirmed', 'is_unit', 'sure', 'predictive_value', 'crime',
-           'crimes', 'article_number', 'tier', 'tier_of', 'amounts_for', 'levels_on', 'levels_of_facts',
-           'levels_of_given', 'grade', 'is_crime', 'crimes_of', 'grades', 'milder', 'limit_days', 'fine_range',
-           'fine_in_range', 'tender_fines', 'is_final', 'is_for', 'in_window', 'within', 'covered']
+           'either', 'both', 'negate', 'ask', 'confirmed', 'is_unit', 'sure', 'predictive_value', 'crime', 'crimes',
+           'article_number', 'tier', 'tier_of', 'amounts_for', 'levels_on', 'levels_of_facts', 'levels_of_given',
+           'grade', 'is_crime', 'crimes_of', 'grades', 'milder', 'limit_days', 'fine_range', 'fine_in_range',
+           'tender_fines', 'is_final', 'is_for', 'in_window', 'within', 'covered']
 
 # %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #8b995f76
 import re
@@ -22,7 +22,7 @@ from ...model.lists import to_lists
 from ...model.verdicts import BOOL
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #66d408a7
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #0fa59413
 FLOAT, DATE, INT = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64())
 DAYS, YUAN = Text("days", "日"), Text("yuan", "元")
 
@@ -53,10 +53,6 @@ def negate(x):
 def ask(f, fn, *columns, extra=()):
     "A three-valued column: fn of the cells of each row and of the lists in `extra`."
     return column((fn(*x) for x in zip(*(to_lists(f[c]) for c in columns), *extra, strict=True)), f)
-
-def today(f, law) -> pd.Series:
-    "The day of the data, for every row."
-    return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
 # %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #3e2fe432
 @cache

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['KEY', 'STRONG', 'SUSPECT', 'REPORTER', 'OWN', 'NAMED', 'CHAIN', 'APPRAISAL', 'TEST', 'LISTS', 'DERIVED', 'TABLES',
            'PERSONAL', 'PARTY', 'BY_INCIDENT', 'BY_CASE', 'matter', 'person_of', 'incidents', 'penalties', 'accidents',
-           'alcohol', 'referred', 'notices', 'named', 'court_cases', 'cases', 'non_prosecutions', 'chains', 'attach',
-           'listed', 'of_person', 'punished', 'referrals', 'of_incident', 'suspects', 'of_case', 'disputes',
-           'filing_frame']
+           'alcohol', 'referred', 'notices', 'named', 'court_cases', 'cases', 'non_prosecutions', 'chains', 'of_person',
+           'punished', 'referrals', 'of_incident', 'suspects', 'of_case', 'disputes', 'filing_frame']
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #4c682949
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #ba3475ce
 import ibis, pyarrow as pa
 from ibis import _
+from ...model.joins import attach, listed
 from ...model.special import Derived
 from ...text import Text
 
@@ -126,17 +126,7 @@ def chains(t):
     j = attach(j, named(t), [("case_no", "case_no")])
     return matter(j, "judgment", j.case_no, j.announce_date, is_read=ibis.coalesce(j.is_read, False), _same=("case_no", "charge_code", "announce_date", "named_separately", "is_named_known"))
 
-# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #b721622b
-def attach(left, right, on):
-    "Left join that keeps no second copy of the keys."
-    joined = left.left_join(right, [left[a] == right[b] for a, b in on])
-    return joined.drop(*[c for c in joined.columns if c.endswith("_right")])
-
-def listed(table, by: str, name: str, fields: dict, order: tuple):
-    "Group `table` by `by` and collect `fields` as a list of records called `name`."
-    record = ibis.struct({new: table[old] for new, old in fields.items()})
-    return table.group_by(by).agg(**{name: record.collect(order_by=[table[o] for o in order])})
-
+# %% ../../../notebooks/specials/chapters/case_filing_frame.ipynb #d5a4edf1
 def of_person(t, who):
     "Per person and anywhere: cases, reports, reviews, convictions, deaths."
     e = t.everywhere

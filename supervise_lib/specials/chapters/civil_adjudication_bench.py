@@ -9,13 +9,13 @@ __all__ = ['SIDES', 'JUDGES', 'KINDRED', 'LEADERS', 'EMPLOYED', 'RECOMMENDED', '
            'has_citizen_agent', 'from_union', 'distance', 'runs_backwards', 'closed_by_paper', 'corrected', 'two_rooms',
            'in_two_places', 'places_severity', 'was_heard']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #1f5e5ec4
+# %% ../../../notebooks/specials/chapters/civil_adjudication_bench.ipynb #b5ed248b
 import pandas as pd
 from ...law.calendar import period_months_civil
-from ...model.lists import to_lists
+from ...model.lists import any3, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .civil_adjudication_items import DATE, any3, by_retrial, each, is_trial, later, main_hearings
+from .civil_adjudication_items import DATE, by_retrial, each, is_trial, later, main_hearings
 from .civil_adjudication_items import on_items, pilot, rowwise, severity_by, with_law
 from ...text import Text
 

@@ -9,14 +9,14 @@ __all__ = ['BENCH', 'LEFT', 'DWELLING', 'ENFORCE', 'RULES', 'one_hand', 'of_a_ju
            'days_kept', 'lies_still', 'still_open', 'objection_pending', 'still_listed', 'was_listed', 'listed_again',
            'days_listed']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #db4ce805
+# %% ../../../notebooks/specials/chapters/civil_adjudication_enforcement.ipynb #4b289a7c
 import pandas as pd
 from ...law.calendar import days_between, period_days_civil
 from ...law.enforcement_clocks import delisting_due, enforcement_due, no_assets_from, notice_due, search_days
-from ...model.lists import to_lists
+from ...model.lists import any3, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .civil_adjudication_items import DATE, DAYS, INT, add_days, any3, each, is_enforcement, later
+from .civil_adjudication_items import DATE, DAYS, INT, add_days, each, is_enforcement, later
 from .civil_adjudication_items import on_items, quiet, severity_by, with_law
 from ...text import Text
 

@@ -7,14 +7,14 @@ __all__ = ['LIMITED', 'SUIT_PAPERS', 'LIMIT_LAW', 'RULES', 'MONTH', 'limits', 'c
            'days_over_limit', 'made_up', 'shared_appraisal', 'kept_waiting', 'days_waited', 'first_instance',
            'limit_marks']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #cb0695f8
+# %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #bd2ab32c
 import pandas as pd
 from ...law.calendar import days_between, period_days_civil
 from ...law.trial_limits import LEVEL, closing_day, last_days
-from ...model.lists import asked_last, to_lists
+from ...model.lists import any3, asked_last, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, any3, each, is_trial, later, on_items, with_law
+from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, each, is_trial, later, on_items, with_law
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_limits.ipynb #89b7dc4c

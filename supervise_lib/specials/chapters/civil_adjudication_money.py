@@ -8,14 +8,14 @@ __all__ = ['LICENSED', 'BEARING', 'HALVED', 'LABOUR', 'ROUND', 'MASS', 'STATUS',
            'wrong_fee', 'about_money', 'signs', 'points', 'staged', 'mediated_money', 'mass_plaintiff', 'not_small',
            'under_small', 'agreed_small', 'one_of_excluded', 'yuan_above', 'pilot_announced']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #8355c5e2
+# %% ../../../notebooks/specials/chapters/civil_adjudication_money.ipynb #0c8f5d12
 import pandas as pd
 from ...law.court_fees import case_fee, halved
 from ...law.interest import caps, most_loans, protected
-from ...model.lists import to_lists
+from ...model.lists import all3, any3, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, one_of
-from .civil_adjudication_items import DATE, DEFENDING, FLOAT, SUING, YUAN, above, add_days, all3, any3, by_false_suit, by_request, each
+from .civil_adjudication_items import DATE, DEFENDING, FLOAT, SUING, YUAN, above, add_days, by_false_suit, by_request, each
 from .civil_adjudication_items import is_trial, later, lawful_mass, organisation, pilot, quiet, severity_by
 from ...text import Text
 

@@ -7,14 +7,14 @@ __all__ = ['LONGEST', 'IMMOVABLE', 'NOTICES', 'CENT', 'MONTH_DAYS', 'SERIAL', 'R
            'indivisible', 'odd_sale', 'had_sales', 'sale_severity', 'lowest_price', 'odd_order', 'is_order',
            'lawful_series', 'days_late_issued']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #705de98a
+# %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #b03179ba
 from ...law.calendar import period_days_civil
 from ...model.rules import Rule
 from ...model.verdicts import BOOL
-from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, any3, each, is_enforcement, is_trial, later, on_items, organisation
+from .civil_adjudication_items import DATE, DAYS, FLOAT, add_days, each, is_enforcement, is_trial, later, on_items, organisation
 from .civil_adjudication_items import lawful_mass, rowwise, severity_by, with_law
 from ...text import Text
-from ...model.lists import to_lists
+from ...model.lists import any3, to_lists
 import pandas as pd
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_property.ipynb #c0660b25

@@ -9,13 +9,13 @@ __all__ = ['SUMMARY', 'SUIT', 'MAIN', 'FOUND', 'CLOSE_KIN', 'AT_HAND', 'POSTED',
            'appeared', 'served_on_absent', 'has_persons', 'heirs_joined', 'judged_unsummoned', 'by_default', 'unserved',
            'judged', 'agent_was_served']
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #88bc9242
+# %% ../../../notebooks/specials/chapters/civil_adjudication_service.ipynb #e27cd0c2
 import pandas as pd
 from ...law.calendar import period_days_civil
-from ...model.lists import to_lists
+from ...model.lists import all3, any3, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import known_absent, one_of
-from .civil_adjudication_items import DATE, DAYS, DEFENDING, INT, add_days, all3, any3, by_retrial, day_of, each, in_custody
+from .civil_adjudication_items import DATE, DAYS, DEFENDING, INT, add_days, by_retrial, day_of, each, in_custody
 from .civil_adjudication_items import is_trial, later, main_hearings, on_items, pilot, role_of, rowwise, severity_by, with_law
 from ...text import Text
 

@@ -13,15 +13,15 @@ __all__ = ['INT', 'MONTHS', 'WITHDRAW', 'RULES', 'listed_only', 'went_on', 'clos
            'days_of_investigation', 'arrested', 'unknown_identity', 'extension_late', 'extension_severity',
            'was_extended', 'was_recounted', 'recounted', 'recount_unfiled']
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #7f4e4baf
+# %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #9121a28d
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import anniversary, days_between, period_days_criminal, period_months_criminal
-from ...model.lists import any_of, exploded, to_lists
+from ...model.lists import any_of, exploded, to_lists, today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .criminal_detention_days import DATE, DAYS, FLOAT, NOTICE, column, held_for_another_case, plain, today
+from .criminal_detention_days import DATE, DAYS, FLOAT, NOTICE, column, held_for_another_case, plain
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_course.ipynb #73fd3e95

@@ -4,34 +4,29 @@
 
 # %% auto #0
 __all__ = ['FLOAT', 'DATE', 'TIME', 'DAYS', 'HOURS', 'NOTICE', 'DAY_HOURS', 'CAPS', 'REFUSED', 'STYLES', 'LIMITS', 'RULES',
-           'column', 'hours_between', 'day_only', 'later_than', 'plain', 'today', 'entry_time', 'late_to_centre',
-           'detained', 'detained_longer', 'hours_to_centre', 'centre_severity', 'late_interrogation',
-           'hours_to_interrogation', 'interrogation_severity', 'family_told_late', 'notice_excepted', 'request_due',
-           'requested_late', 'asked_for_arrest', 'days_after_request_due', 'long_without_ground', 'extended_long',
-           'accomplice_at_large', 'detained_until', 'cap_day', 'over_cap', 'by_police', 'in_hospital',
-           'held_for_another_case', 'cap_severity', 'days_over_cap', 'left_after', 'kept_after_refusal',
-           'days_after_refusal', 'days_kept', 'refused_only', 'to_residence', 'too_young', 'approved_by_supreme',
-           'before_filing', 'days_before_filing', 'timeline_of', 'limit_days']
+           'hours_between', 'day_only', 'later_than', 'plain', 'entry_time', 'late_to_centre', 'detained',
+           'detained_longer', 'hours_to_centre', 'centre_severity', 'late_interrogation', 'hours_to_interrogation',
+           'interrogation_severity', 'family_told_late', 'notice_excepted', 'request_due', 'requested_late',
+           'asked_for_arrest', 'days_after_request_due', 'long_without_ground', 'extended_long', 'accomplice_at_large',
+           'detained_until', 'cap_day', 'over_cap', 'by_police', 'in_hospital', 'held_for_another_case', 'cap_severity',
+           'days_over_cap', 'left_after', 'kept_after_refusal', 'days_after_refusal', 'days_kept', 'refused_only',
+           'to_residence', 'too_young', 'approved_by_supreme', 'before_filing', 'days_before_filing', 'timeline_of',
+           'limit_days']
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #f5dea050
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #77b182d9
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import age_criminal, days_between, period_days_criminal
-from ...model.lists import to_lists
+from ...model.lists import column, to_lists
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #99f8f772
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #406d91b8
 FLOAT, DATE, TIME = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.timestamp("us"))
 DAYS, HOURS = Text("days", "日"), Text("hours", "小时")
 NOTICE = dict(instrument="correction_notice")
-
-def column(values, index, kind):
-    "A Series of a kind from an iterable."
-    return pd.Series(list(values), index=index, dtype=kind)
-
 
 def hours_between(a, b) -> pd.Series:
     "Hours from a to b; missing where either is."
@@ -51,15 +46,10 @@ def later_than(start, event, hours) -> pd.Series:
 
 DAY_HOURS = 24    # of a day, not of a statute
 
-# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #51747450
+# %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #c4deb464
 def plain(value):
     "A cell as a plain value; missing is None."
     return None if pd.isna(value) else value
-
-
-def today(f, law) -> pd.Series:
-    "The day of the data, for every row."
-    return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
 # %% ../../../notebooks/specials/chapters/criminal_detention_days.ipynb #4be3b2a4
 def entry_time(f, law) -> pd.Series:

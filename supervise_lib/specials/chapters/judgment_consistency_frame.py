@@ -4,24 +4,20 @@
 
 # %% auto #0
 __all__ = ['KEY', 'READ_FROM_TEXT', 'CHARGE', 'CLAIM', 'OPERATIVE', 'IN_VERDICT', 'IN_TEXT', 'STRONG', 'OWN', 'COURT', 'DERIVED',
-           'listed', 'indicted', 'paired', 'last_recommendation', 'document_facts', 'quotes', 'recited', 'custody_told',
-           'stays', 'priors', 'codefendants', 'found_circumstances', 'property_items', 'judgment_frame', 'measures']
+           'indicted', 'paired', 'last_recommendation', 'document_facts', 'quotes', 'recited', 'custody_told', 'stays',
+           'priors', 'codefendants', 'found_circumstances', 'property_items', 'judgment_frame', 'measures']
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #6aeb8ca5
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #e2885a31
 import ibis, pyarrow as pa
 from ibis import _
+from ...model.joins import listed
 from ...law.circumstances import circumstances
 from ...model.special import Derived
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #20402489
+# %% ../../../notebooks/specials/chapters/judgment_consistency_frame.ipynb #143eed13
 KEY = ("case_no", "person_id_no")
 READ_FROM_TEXT = "papers"    # source of rows that were read from a document
-
-def listed(table, by, name, fields, order):
-    "Group `table` by `by` and collect `fields` as a list of records called `name`, ordered by `order`."
-    record = ibis.struct({new: table[old] for new, old in fields.items()})
-    return table.group_by(list(by)).agg(**{name: record.collect(order_by=[table[o] for o in order])})
 
 CHARGE = {"code": "charge_code", "seq": "charge_seq", "penalty": "principal_penalty", "years": "term_years", "months": "term_months", "days": "term_days", "fine": "fine_yuan",
           "confiscation": "confiscation_kind", "amount": "offence_amount_yuan", "article": "article_no", "drug_kind": "drug_kind", "grams": "drug_grams", "injury": "injury_grade",

@@ -6,12 +6,13 @@
 __all__ = ['BUS_TABLES', 'BUSES', 'RULES', 'buses', 'drivers', 'bus_or_driver', 'vehicle_unlawful', 'driver_unfit',
            'bus_unlawful', 'no_longer_driver']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #5c8c2c5f
+# %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #ed1a29ac
 import ibis, pandas as pd
 from ibis import _
 from ...law.calendar import age_criminal, anniversary
+from ...model.lists import any3, today
 from ...model.rules import Rule
-from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, any3, attach, each, first_of, hashed, listed, of_kind, records, thing, today, told)
+from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, attach, each, first_of, hashed, listed, of_kind, records, thing, told)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/minors_protection_buses.ipynb #f0785cb7

@@ -8,13 +8,14 @@ __all__ = ['CHILD_TABLES', 'CHILDREN', 'SEVERE', 'GONE', 'RULES', 'students', 'c
            'unattended_from', 'is_child', 'unattended_unpaid', 'is_order', 'not_followed_up', 'at_work',
            'too_young_for_work', 'may_be_approved', 'child_labour_fine']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #244eae93
+# %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #661eb1b2
 import datetime as dt, re
 import ibis
 from ibis import _
 from ...law.calendar import age_criminal, anniversary, period_months_civil
+from ...model.lists import any3, today
 from ...model.rules import Rule
-from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, WIDE, any3, attach, each, first_of, in_force, listed, of_kind, records, thing, today, told, years_shown)
+from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, WIDE, attach, each, first_of, in_force, listed, of_kind, records, thing, told, years_shown)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/minors_protection_children.ipynb #287d6451

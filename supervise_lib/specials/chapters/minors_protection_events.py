@@ -7,13 +7,14 @@ __all__ = ['NEARBY', 'CLOSED', 'AROUND', 'EVENT_TABLES', 'EVENTS', 'RULES', 'nea
            'not_checked_in', 'coarse_point', 'with_suspect', 'hurt_others', 'family_conflict', 'placed', 'cluster_near',
            'weekly_counts']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #6e358d90
+# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #d9d625e3
 import datetime as dt
 import ibis, pandas as pd
 from ibis import _
+from ...model.lists import any3
 from ...model.rules import Rule
 from ...model.verdicts import BOOL
-from .minors_protection_frame import (DAY, FLAG, REAL, TEXT, TIME, WHOLE, any3, attach, each, first_of, full_years, in_force, listed, metres, of_kind, plain, records,
+from .minors_protection_frame import (DAY, FLAG, REAL, TEXT, TIME, WHOLE, attach, each, first_of, full_years, in_force, listed, metres, of_kind, plain, records,
                                                                    thing, told, young)
 from ...text import Text
 

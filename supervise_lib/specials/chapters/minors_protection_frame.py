@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KEY', 'WIDE', 'RADIUS', 'DATE', 'FLOAT', 'INT', 'TEXT', 'DAY', 'TIME', 'WHOLE', 'REAL', 'FLAG', 'SHARED', 'thing',
            'stack', 'young', 'attach', 'Apart', 'records', 'first_of', 'hashed', 'metres', 'haversine', 'plain', 'each',
-           'any3', 'all3', 'full_years', 'in_force', 'of_kind', 'today', 'day_of', 'told', 'listed', 'years_shown']
+           'full_years', 'in_force', 'of_kind', 'day_of', 'told', 'listed', 'years_shown']
 
 # %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #e39ddb82
 import datetime as dt
@@ -79,7 +79,7 @@ def haversine(a, b) -> float:
     (p, x), (q, y) = (tuple(map(radians, c)) for c in (a, b))
     return 2 * RADIUS * asin(sqrt(sin((q - p) / 2) ** 2 + cos(p) * cos(q) * sin((y - x) / 2) ** 2))
 
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #4d8453ab
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #cf76c480
 DATE, FLOAT, INT = pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.int64())
 
 def plain(s: pd.Series) -> list:
@@ -92,17 +92,7 @@ def each(f, fn, *columns, kind=None, dtype=BOOL) -> pd.Series:
     values = zip(*[plain(f[c] if isinstance(c, str) else c) for c in columns], strict=True)
     return pd.Series([fn(*v) if kinds is None or k in kinds else None for k, v in zip(plain(f.thing_kind), values, strict=True)], index=f.index, dtype=dtype)
 
-def any3(flags):
-    "True if any is, else None if any is open, else False."
-    flags = list(flags)
-    return True if any(x is True for x in flags) else None if any(x is None for x in flags) else False
-
-def all3(flags):
-    "False if any is, else None if any is open, else True."
-    flags = list(flags)
-    return False if any(x is False for x in flags) else None if any(x is None for x in flags) else True
-
-# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #194a1d75
+# %% ../../../notebooks/specials/chapters/minors_protection_frame.ipynb #27cbe34f
 def full_years(births, day, cache={}) -> list:     # noqa: B006 a cache on purpose
     "Full years of several people on one day; unknown births are None."
     lacking = [(b, day) for b in births if b and day and (b, day) not in cache]
@@ -119,10 +109,6 @@ def in_force(f, law, name: str, dates=None) -> pd.Series:
 def of_kind(f, *kinds) -> pd.Series:
     "Is the row a thing of one of these kinds?"
     return one_of(f.thing_kind, kinds)
-
-def today(f, law) -> pd.Series:
-    "The day of the data, for every row."
-    return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
 def day_of(t):
     "The day of a time, or the day itself."

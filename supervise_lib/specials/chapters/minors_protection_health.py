@@ -8,14 +8,15 @@ __all__ = ['HEALTH_TABLES', 'HEALTH', 'MINUTES', 'RULES', 'visits', 'unreported'
            'already_a_case', 'teenage_pregnancy', 'assault_sign', 'teenager_unreported', 'follow_up', 'injured',
            'injury_pattern', 'injuries_unreported', 'harmless_cause']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_health.ipynb #08029149
+# %% ../../../notebooks/specials/chapters/minors_protection_health.ipynb #1cb02593
 import datetime as dt
 import pandas as pd
 from ibis import _
 from ...law.calendar import age_criminal
+from ...model.lists import any3
 from ...model.rules import Rule
 from ...model.verdicts import known_absent, one_of
-from .minors_protection_frame import (DAY, FLOAT, INT, TEXT, TIME, any3, attach, each, first_of, full_years, in_force, listed, of_kind, records, thing,
+from .minors_protection_frame import (DAY, FLOAT, INT, TEXT, TIME, attach, each, first_of, full_years, in_force, listed, of_kind, records, thing,
                                                                    told, years_shown)
 from ...text import Text
 

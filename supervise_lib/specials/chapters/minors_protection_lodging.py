@@ -8,14 +8,15 @@ __all__ = ['LODGING_TABLES', 'LODGING', 'ESPORTS', 'RULES', 'kin_of', 'stays', '
            'alone_pattern', 'minors_alone', 'booked_by_kin', 'in_esports_hotel', 'in_esports_room', 'is_hotel',
            'hotel_unpunished', 'told_to_correct']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #a068bbd3
+# %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #0fb8b7b5
 import datetime as dt
 import ibis, pandas as pd
 from ibis import _
+from ...model.lists import all3, any3, today
 from ...model.rules import Rule
 from ...model.verdicts import one_of
-from .minors_protection_frame import (DAY, FLAG, INT, TEXT, TIME, WHOLE, any3, all3, attach, each, first_of, full_years, in_force, listed, of_kind, records,
-                                                                   thing, today, told, young, years_shown)
+from .minors_protection_frame import (DAY, FLAG, INT, TEXT, TIME, WHOLE, attach, each, first_of, full_years, in_force, listed, of_kind, records,
+                                                                   thing, told, young, years_shown)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/minors_protection_lodging.ipynb #9af4e587

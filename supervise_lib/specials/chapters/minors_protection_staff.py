@@ -8,15 +8,16 @@ __all__ = ['STAFF_TABLES', 'STAFF', 'BARRED', 'HEAVY', 'RULES', 'staff', 'defend
            'brief_volunteer', 'is_teaching', 'convicted_teacher', 'ban_lacking', 'loses_qualification',
            'is_certificate', 'still_valid', 'checked_share', 'check_fine']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #7c91982f
+# %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #2c6f6a9b
 import datetime as dt
 import ibis, pandas as pd
 from ibis import _
 from ...data.charges import charge_code
 from ...law.calendar import days_between
+from ...model.lists import any3, today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent
-from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, any3, attach, each, first_of, full_years, hashed, in_force, listed, of_kind, records, thing, today, told)
+from .minors_protection_frame import (DAY, FLAG, TEXT, TIME, WHOLE, attach, each, first_of, full_years, hashed, in_force, listed, of_kind, records, thing, told)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/minors_protection_staff.ipynb #15b17a2d

@@ -8,13 +8,14 @@ __all__ = ['AROUND', 'VENUE_TABLES', 'VENUES', 'BANNED', 'ARCADE', 'ELSEWHERE', 
            'first_licence', 'keeps_distance', 'limit', 'too_near', 'metres_short', 'distance_severity',
            'school_came_later', 'licence_ended']
 
-# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #8659b994
+# %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #7fe484a1
 import ibis, pandas as pd
 from ibis import _
 from ...law.calendar import age_criminal, is_public_holiday
+from ...model.lists import any3
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .minors_protection_frame import (DAY, DATE, FLAG, FLOAT, INT, REAL, TEXT, WHOLE, any3, attach, each, first_of, haversine, in_force, listed, of_kind, records, thing, told, young, years_shown)
+from .minors_protection_frame import (DAY, DATE, FLAG, FLOAT, INT, REAL, TEXT, WHOLE, attach, each, first_of, haversine, in_force, listed, of_kind, records, thing, told, young, years_shown)
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/minors_protection_venues.ipynb #edecedde

@@ -11,14 +11,14 @@ __all__ = ['STRONGER', 'RULES', 'probation_or_control', 'days_due', 'net_due', '
            'on_roll', 'roll_severity', 'rung', 'not_taken_in', 'ladder_not_followed', 'sanctioned', 'proposal_refused',
            'days_late_shown', 'days_off_shown']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #feba52ac
+# %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #4d0bdaff
 import pandas as pd
 from ...law.calendar import days_between, period_days_criminal, period_months_criminal
-from ...model.lists import asked_last
+from ...model.lists import asked_last, today
 from ...model.rules import Rule
 from ...model.verdicts import STRING
 from .penalty_execution_delivery import after_effect, died_by, heard_of
-from .penalty_execution_term import DATE, DAYS, INT, ONE, any3, by_row, corrected, day, effective, file_of, today
+from .penalty_execution_term import DATE, DAYS, INT, ONE, any3, by_row, corrected, day, effective, file_of
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_correction.ipynb #ad2a48f2

@@ -12,15 +12,15 @@ __all__ = ['FREED', 'ENDED', 'RULES', 'heard_of', 'own_terms', 'after_effect', '
            'release_severity', 'rights_not_handed', 'released_with_rights_lost', 'on_parole_or_dead', 'docs_late_shown',
            'days_kept_shown', 'days_off_end_shown']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #5c9a3dcd
+# %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #d21d166f
 import pandas as pd
 from ...law.calendar import age_criminal, days_between, period_days_criminal, period_months_criminal
 from ...law.penalties import stays_in_centre
 from ...law.sentences import deducted_days, sentence_end
-from ...model.lists import asked_last, to_lists
+from ...model.lists import asked_last, to_lists, today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, STRING, one_of
-from .penalty_execution_term import DATE, DAYS, INT, ONE, REAL, account, by_row, closed, counted, day, effective, left_prison, parts, plain, real, today, years_of
+from .penalty_execution_term import DATE, DAYS, INT, ONE, REAL, account, by_row, closed, counted, day, effective, left_prison, parts, plain, real, years_of
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_delivery.ipynb #2ad71098

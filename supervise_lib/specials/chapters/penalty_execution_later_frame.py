@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['STRONG', 'CASE', 'WHO', 'TERM', 'CHANGE', 'CRIME', 'OUTSIDE', 'CORRECTED', 'ENFORCED', 'ITEM', 'DEPOSIT', 'PAYMENT',
-           'STAY', 'PARTS', 'DERIVED_LATER', 'TABLES_LATER', 'concerned', 'listed', 'theirs', 'filled', 'served_terms',
-           'changes', 'delivered', 'crimes', 'found', 'outside', 'corrected', 'numbers', 'enforced', 'ordered',
-           'deposited', 'paid_months', 'centre_stays', 'died', 'written', 'later']
+           'STAY', 'PARTS', 'DERIVED_LATER', 'TABLES_LATER', 'concerned', 'theirs', 'filled', 'served_terms', 'changes',
+           'delivered', 'crimes', 'found', 'outside', 'corrected', 'numbers', 'enforced', 'ordered', 'deposited',
+           'paid_months', 'centre_stays', 'died', 'written', 'later']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #5253af48
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #4999ddb2
 import ibis, pyarrow as pa
 from ibis import _
+from ...model.joins import listed
 from ...model.special import Derived
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #f4fb34b8
+# %% ../../../notebooks/specials/chapters/penalty_execution_later_frame.ipynb #b8758b6a
 STRONG = "P"    # pseudonyms of valid identity numbers begin so
 CASE = ("case_no", "person_id_no")
 WHO = ("person_id_no",)
@@ -23,11 +24,6 @@ def concerned(t):
     "The persons of the region's run: sentenced, imprisoned, or paid a benefit here."
     who = lambda x: x.filter(_.person_id_no.startswith(STRONG)).select("person_id_no")
     return who(t.criminal_judgments).union(who(t.prison_terms), who(t.benefit_payments)).distinct()
-
-def listed(table, by, name, fields, order):
-    "Group `table` by `by` and collect `fields` as a list of records called `name`, ordered by `order`."
-    record = ibis.struct({new: table[old] for new, old in fields.items()})
-    return table.group_by(list(by)).agg(**{name: record.collect(order_by=[table[o] for o in order])})
 
 def theirs(t, name):
     "The rows of a table, anywhere in the lake, about the persons concerned."

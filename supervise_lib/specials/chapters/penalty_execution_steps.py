@@ -4,37 +4,29 @@
 
 # %% auto #0
 __all__ = ['DATE', 'INT', 'FLOAT', 'REDUCING', 'DAYS', 'MONTHS', 'DAY', 'OPINION', 'KINDS', 'READS_ROW', 'READS_LISTS', 'COMMON',
-           'SAME', 'CLASSES', 'WAITS', 'INTERVALS', 'CUTS', 'column', 'plain', 'today', 'before', 'either', 'days_from',
-           'later_by', 'own_terms', 'belongs', 'cut_of', 'whole_months', 'original', 'sentences_of', 'steps',
-           'classes_of', 'whole', 'of_all', 'asked', 'shortened', 'review_due', 'clock_severity']
+           'SAME', 'CLASSES', 'WAITS', 'INTERVALS', 'CUTS', 'plain', 'before', 'either', 'days_from', 'later_by',
+           'own_terms', 'belongs', 'cut_of', 'whole_months', 'original', 'sentences_of', 'steps', 'classes_of', 'whole',
+           'of_all', 'asked', 'shortened', 'review_due', 'clock_severity']
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_steps.ipynb #cd237598
+# %% ../../../notebooks/specials/chapters/penalty_execution_steps.ipynb #3313b89b
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...law.calendar import period_days_criminal, period_months_criminal
 from ...law.commutation import category_flags, compared, possible_classes
-from ...model.lists import any_of, asked_last, to_lists
+from ...model.lists import any_of, asked_last, column, to_lists, today
 from ...model.verdicts import BOOL, STRING, known_absent
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_steps.ipynb #6bc7df91
+# %% ../../../notebooks/specials/chapters/penalty_execution_steps.ipynb #5d6e0084
 DATE, INT, FLOAT = pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.float64())
 REDUCING = ("commute", "life_to_fixed", "reprieve_to_life", "reprieve_to_fixed")
 DAYS, MONTHS = Text("days", "日"), Text("months", "个月")
 DAY = dt.timedelta(days=1)
 OPINION = dict(instrument="commutation_opinion", late_instrument="correction_opinion")
 
-def column(values, index, kind) -> pd.Series:
-    "Values as an Arrow column."
-    return pd.Series(list(values), index=index, dtype=kind)
-
 def plain(value):
     "A cell as a plain value; None where it is missing."
     return None if value is None or pd.isna(value) else value
-
-def today(f, law) -> pd.Series:
-    "The day of the run, for every row."
-    return pd.Series(law.as_of, index=f.index, dtype=DATE)
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_steps.ipynb #e29bbae1
 def before(a, b) -> pd.Series:

@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['SCENARIOS', 'FLOAT', 'INT', 'DATE', 'STRING', 'YUAN', 'DAYS', 'KINDS', 'KEY', 'BASE', 'ACTS', 'LOWEST', 'COMMON',
-           'derive', 'each', 'column', 'flag', 'yuan', 'days_of', 'any_known', 'month_first', 'next_month',
-           'month_last', 'quarter_last', 'subject', 'organisation', 'person', 'quarter_of', 'first_of', 'listed',
-           'one_each', 'attach', 'with_acts', 'with_companies', 'acted', 'within', 'covered', 'screening', 'reply_due',
-           'notice_due', 'sue_by', 'united']
+           'derive', 'each', 'flag', 'yuan', 'days_of', 'any_known', 'month_first', 'next_month', 'month_last',
+           'quarter_last', 'subject', 'organisation', 'person', 'quarter_of', 'first_of', 'one_each', 'attach',
+           'with_acts', 'with_companies', 'acted', 'within', 'covered', 'screening', 'reply_due', 'notice_due',
+           'sue_by', 'united']
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #fda54926
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #c0d3ef1e
 from functools import wraps
 import datetime as dt, inspect
 import ibis, pandas as pd, pyarrow as pa
 from ibis import _
+from ...model.joins import listed
 from ...law.calendar import period_days_civil, period_months_civil
-from ...model.lists import to_lists
+from ...model.lists import column, to_lists
 from ...model.rules import Rule
 from ...model.special import Derived
 from ...model.verdicts import BOOL, one_of
@@ -36,7 +37,7 @@ SCENARIOS = {
     "farmland": Text("high-standard farmland parcel", "高标准农田地块"), "disclosure": Text("published file", "政务公开文件"), "relic_zone": Text("building site near relics", "文物周边建设"),
     "job_advert": Text("job advert", "招聘信息"), "fuel": Text("fuel station and quarter", "加油站·季度")}
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #7fdfe20a
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #8b417505
 FLOAT, INT, DATE, STRING = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.string())
 YUAN, DAYS = Text("yuan", "元"), Text("days", "日")
 _text, _date, _time, _int, _float, _bool = pa.string(), pa.date32(), pa.timestamp("us"), pa.int64(), pa.float64(), pa.bool_()
@@ -50,10 +51,6 @@ def derive(en, zh, kind, *sources):
 def each(f, *names):
     "The rows of the named columns as tuples of plain values; missing is None."
     return zip(*(to_lists(f[n]) for n in names), strict=True)
-
-def column(values, index, kind):
-    "A Series of a kind from an iterable."
-    return pd.Series(list(values), index=index, dtype=kind)
 
 def flag(f, values):
     "Three-valued answers, one per row."
@@ -120,12 +117,7 @@ def first_of(month):
     "The first day of a month."
     return (month + ibis.literal("-01")).try_cast("date")
 
-# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #db3da65b
-def listed(table, by, name, fields, order):
-    "Group `table` by `by` and collect `fields` as a list of records called `name`, ordered by `order`."
-    record = ibis.struct({new: table[old] for new, old in fields.items()})
-    return table.group_by(list(by)).agg(**{name: record.collect(order_by=[table[o] for o in order])})
-
+# %% ../../../notebooks/specials/chapters/public_interest_common.ipynb #406b889b
 def one_each(table, by, *order):
     "One row for each `by`, the first in `order`."
     first = ibis.window(group_by=list(by), order_by=list(order))

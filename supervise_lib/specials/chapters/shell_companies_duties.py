@@ -14,14 +14,15 @@ __all__ = ['INT', 'FLOAT', 'DATE', 'DAYS', 'MONTHS', 'REGISTRAR', 'TAX', 'POLICE
            'days_of_term', 'came_back', 'second_return', 'lost_but_unlisted', 'was_written_to', 'moved_and_filed',
            'served_since', 'no_tax_registration']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #03f29924
+# %% ../../../notebooks/specials/chapters/shell_companies_duties.ipynb #e7553db2
 import datetime as dt
 import pandas as pd, pyarrow as pa
 from ...law.calendar import anniversary, days_between, period_days_civil, period_months_civil, working_days_after
 from ...law.company_duties import forced_from, last_report_year, longest_run, month_number
+from ...model.lists import today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent, one_of
-from .shell_companies_frame import column, each, some, today, upto
+from .shell_companies_frame import column, each, some, upto
 from .shell_companies_links import KINDS
 from ...text import Text
 

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['KEY', 'OWN', 'DERIVED', 'TABLES', 'companies', 'of_companies', 'by_party', 'months', 'records', 'taxes', 'suits',
            'crimes', 'grants', 'people', 'officers', 'about_people', 'convictions', 'barred', 'singles', 'shell_frame',
-           'column', 'each', 'upto', 'some', 'inside', 'today', 'few']
+           'each', 'upto', 'some', 'inside', 'few']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #79e1ff92
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #be3abba5
 import ibis, pandas as pd, pyarrow as pa
 from ibis import _
 from ...data.contracts import contract
-from ...model.lists import to_lists
+from ...model.lists import column, to_lists
 from ...model.special import Derived
 from ...model.verdicts import BOOL
 from .shell_companies_links import LINK_TYPES, attach, hosting, links_of, listed, neighbourhood, one_each
@@ -164,11 +164,7 @@ def shell_frame(t):
     for part in (*months(t), *records(t), taxes(t), *suits(t), crimes(t), grants(t), officers(t), *about_people(t), convictions(t), barred(t), singles(t), stake, *neighbourhood(t), *hosting(t)): f = attach(f, part, one)
     return f
 
-# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #fce6cf0e
-def column(values, index, kind):
-    "A Series of a kind from an iterable."
-    return pd.Series(list(values), index=index, dtype=kind)
-
+# %% ../../../notebooks/specials/chapters/shell_companies_frame.ipynb #22ff9479
 def each(fn, f, *names, kind=BOOL):
     "A function of plain values along columns of the frame, or along Series of its index."
     plain = lambda x: to_lists(x.astype(BOOL) if x.dtype == bool else x)
@@ -187,10 +183,6 @@ def some(flags):
 def inside(day, first, last):
     "Is a day within a period whose end may be open? None where day or beginning is missing."
     return None if day is None or first is None else first <= day and (last is None or day <= last)
-
-def today(f, law) -> pd.Series:
-    "The day of the data, for every row."
-    return pd.Series(law.as_of, index=f.index, dtype=pd.ArrowDtype(pa.date32()))
 
 def few(*rows) -> pd.DataFrame:
     "Some companies as a frame in the declared types, for examples; what is not given is missing. 示例行"

@@ -8,14 +8,15 @@ __all__ = ['YUAN', 'TERMS', 'CLAIMS', 'SHELL_SIGNS', 'TURNOVER', 'RULES', 'last_
            'odd_invoices', 'burst_and_gone', 'exposed', 'tax_beyond', 'seasonal_trade', 'short_staffed', 'subsidised',
            'counted_otherwise', 'newly_founded', 'shell_sues', 'in_court', 'assigned_claims']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #3380cc88
+# %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #51314422
 import datetime as dt
 import pandas as pd
 from ...law.company_duties import month_number
+from ...model.lists import today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent
 from .shell_companies_duties import DATE, FLOAT, POLICE, TAX, active, answered, of_kind
-from .shell_companies_frame import each, some, today, upto
+from .shell_companies_frame import each, some, upto
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/shell_companies_money.ipynb #38408831

@@ -10,15 +10,15 @@ __all__ = ['LOCKED', 'HOLDS_OFFICE', 'NAME_SUITS', 'OFFICES', 'PROPERTY', 'NEEDS
            'another_instance', 'crime_severity', 'days_since_crime', 'trouble_on', 'straw', 'changed_front',
            'in_trouble', 'in_the_family']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #a641aa15
+# %% ../../../notebooks/specials/chapters/shell_companies_people.ipynb #1df43f27
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_article
 from ...law.calendar import age_civil, anniversary, days_between
-from ...model.lists import any_of, to_lists
+from ...model.lists import any_of, to_lists, today
 from ...model.rules import Rule
 from ...model.verdicts import BOOL, known_absent
 from .shell_companies_duties import DATE, DAYS, FLOAT, INT, REGISTRAR, active, answered, insolvent, of_kind, of_the_state
-from .shell_companies_frame import column, each, inside, some, today, upto
+from .shell_companies_frame import column, each, inside, some, upto
 from .shell_companies_patterns import linked
 from ...text import Text
 

@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['REGISTERED', 'WORKED', 'LISTED', 'PHASES', 'first_day', 'phases', 'marks_of', 'timeline_of']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_picture.ipynb #28a54196
+# %% ../../../notebooks/specials/chapters/shell_companies_picture.ipynb #beaedbd0
 import datetime as dt
 from ...law.calendar import period_months_civil
 from ...law.company_duties import report_due
-from ...model.lists import to_lists
+from ...model.lists import to_lists, today
 from .shell_companies_duties import activity, ended_on, gone_on, still_since, years_due
-from .shell_companies_frame import today
 from ...text import Text
 
 # %% ../../../notebooks/specials/chapters/shell_companies_picture.ipynb #8183f5ac
