@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TRADES', 'WORDS', 'SEASON', 'SINCE', 'STAFFED', 'SILENT', 'credit_code', 'months', 'Firm', 'person_row',
-           'registration', 'monthly', 'rows_of', 'ordinary', 'finish']
+           'registration', 'monthly', 'rows_of', 'ordinary', 'fill_in']
 
 # %% ../../notebooks/data/demo_companies.ipynb #875abe86
 import datetime as dt
@@ -142,7 +142,7 @@ def rows_of(firm) -> list:
     found = [*registration(firm), *(monthly(firm) if firm.trade else []), *firm.more]
     return [(t, {"region_code": firm.place.code} | r) for t, r in found]
 
-# %% ../../notebooks/data/demo_companies.ipynb #a493603c
+# %% ../../notebooks/data/demo_companies.ipynb #0444ef6d
 SILENT = ("company_annual_reports", "tax_registrations", "tax_filings", "invoice_months")     # told of by nobody: an ordinary life
 
 def ordinary(world, row: dict, number: int) -> list:
@@ -159,7 +159,7 @@ def ordinary(world, row: dict, number: int) -> list:
 
 def _date(value): return dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
 
-def finish(world):
+def fill_in(world):
     "Give an ordinary life to the companies of which nobody told reports and returns. 补足其他章节企业"
     told = {r.get("uscc") for t in SILENT for r in world.told.get(t, ())}
     silent = [r for r in world.told.get("companies", ()) if r.get("uscc") and r["uscc"] not in told | getattr(world, "lives", set()) and r.get("establish_date") and r.get("region_code")]

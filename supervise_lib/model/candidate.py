@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NEEDED', 'VERSION', 'LEAST', 'LEAST_EACH', 'SEEN', 'SPREAD', 'SIZE', 'TOO_FEW', 'LEARNT', 'rules_hit', 'features',
-           'Candidate', 'read_candidate', 'save_candidate', 'reviewed', 'fit', 'apply', 'folds', 'left_out',
+           'Candidate', 'read_candidate', 'save_candidate', 'reviewed', 'enough', 'fit', 'apply', 'folds', 'left_out',
            'calibration_line']
 
 # %% ../../notebooks/model/candidate.ipynb #60787fe3
@@ -86,7 +86,7 @@ def reviewed(leads: pd.DataFrame) -> pd.DataFrame:
     if lacking := [c for c in NEEDED if c not in leads]: raise KeyError(f"reviewed leads lack {', '.join(lacking)}; take them from review.labels 缺少列")
     return leads[leads["label"].notna()].sort_values("lead_no").reset_index(drop=True)
 
-# %% ../../notebooks/model/candidate.ipynb #c8aceace
+# %% ../../notebooks/model/candidate.ipynb #58585e4a
 def _mode(x: np.ndarray, y: np.ndarray, county: np.ndarray):
     "Weights, the first of them the intercept, and county levels at the mode of the posterior."
     from statsmodels.genmod.bayes_mixed_glm import BinomialBayesMixedGLM
@@ -95,22 +95,26 @@ def _mode(x: np.ndarray, y: np.ndarray, county: np.ndarray):
     m = BinomialBayesMixedGLM(y, x, z, np.zeros(len(names), int), vcp_p=10, fe_p=SIZE)     # the spread has the prior below
     start = np.r_[np.zeros(x.shape[1]), [SPREAD], np.zeros(len(names))]
     from scipy.optimize import minimize
-    def loss(p):
-        fe, vcp, vc = p[:x.shape[1]], p[x.shape[1]:x.shape[1] + 1], p[x.shape[1] + 1:]
-        return -m.logposterior(np.r_[fe, vcp, vc]) / len(y) + .5 * ((vcp[0] - SPREAD) / .3) ** 2 / len(y)
+    at = x.shape[1]       # of the log spread, behind the weights
+    def loss(p): return (-m.logposterior(p) + .5 * ((p[at] - SPREAD) / .3) ** 2) / len(y)
     def slope(p):
-        g = -m.logposterior_grad(p) / len(y)
-        g[x.shape[1]] += (p[x.shape[1]] - SPREAD) / .09 / len(y)
-        return g
+        g = -m.logposterior_grad(p)
+        g[at] += (p[at] - SPREAD) / .09
+        return g / len(y)
     p = minimize(loss, start, jac=slope, method="BFGS").x
-    return p[:x.shape[1]], dict(zip(names, p[x.shape[1] + 1:], strict=True))
+    return p[:at], dict(zip(names, p[at + 1:], strict=True))
+
+def enough(known: pd.DataFrame) -> bool:
+    "Are there enough reviewed leads, and enough of either answer, to learn weights from? 是否足以学习"
+    true = int(known["label"].sum()) if len(known) else 0
+    return len(known) >= LEAST and min(true, len(known) - true) >= LEAST_EACH
 
 def fit(leads: pd.DataFrame, special: str, choices: dict | None = None, as_of: dt.date | None = None, calibrate: bool = True) -> Candidate:
     "A candidate model from reviewed leads; the order of severity where there are too few. 拟合候选模型"
     known = reviewed(leads)
     n, true = len(known), int(known["label"].sum()) if len(known) else 0
     about = dict(special=special, choices=choices or {}, fitted_on=_about(known, as_of))
-    if n < LEAST or min(true, n - true) < LEAST_EACH: return Candidate(kind="severity_order", why=TOO_FEW.format(n=n, true=true, least=LEAST, each=LEAST_EACH).to_dict(), **about)
+    if not enough(known): return Candidate(kind="severity_order", why=TOO_FEW.format(n=n, true=true, least=LEAST, each=LEAST_EACH).to_dict(), **about)
     seen = pd.Series([r for h in rules_hit(known) for r in h]).value_counts()
     rules = sorted(r for r, k in seen.items() if SEEN <= k <= n - SEEN)
     f = features(known, rules)

@@ -6,12 +6,12 @@
 __all__ = ['BETTER', 'NO_BETTER', 'ONLY_ORDER', 'by_county', 'by_time', 'first_k', 'calibration', 'gain', 'validate',
            'fit_and_validate', 'Leak', 'known_then', 'refuse_leaks', 'backtest']
 
-# %% ../../notebooks/model/validation.ipynb #230b8241
+# %% ../../notebooks/model/validation.ipynb #a46056d5
 import datetime as dt
 from dataclasses import replace
 import numpy as np, pandas as pd
 from scipy.stats import binomtest
-from .candidate import LEAST, Candidate, apply, calibration_line, fit, folds, reviewed
+from .candidate import LEAST, Candidate, apply, calibration_line, enough, fit, folds, reviewed
 from ..text import Text
 
 # %% ../../notebooks/model/validation.ipynb #d5e0cc60
@@ -76,11 +76,11 @@ def gain(scored: pd.DataFrame, k: int, times: int = 400, seed: int = 1) -> tuple
     draws = [difference(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])) for _ in range(times)]
     return difference(np.arange(len(s))), *map(float, np.quantile(draws, [.05, .95]))
 
-# %% ../../notebooks/model/validation.ipynb #63c4434a
+# %% ../../notebooks/model/validation.ipynb #fe34dbee
 def validate(leads: pd.DataFrame, special: str, k: int = 50) -> tuple[list[dict], Text]:
     "Measures of the model out of sample, by county and by time, and the sentence that says whether it is worth using. 样本外检验"
     known, rows, said = reviewed(leads), [], ONLY_ORDER
-    if fit(known, special, calibrate=False).kind != "fitted": return rows, said
+    if not enough(known): return rows, said
     for way, scored in (("county", by_county(known, special)), ("time", by_time(known, special))):
         if len(scored) < LEAST // 2: continue
         n = min(k, len(scored) // 2)

@@ -13,7 +13,7 @@ from ..stats.estimates import tidy, working
 from ..stats.rates import wilson
 from ..text import Text
 
-# %% ../../notebooks/review/labels.ipynb #0b84ed64
+# %% ../../notebooks/review/labels.ipynb #eaf652fe
 RIGHT = ("FIL", "PRO", "SUE", "TER", "GOV")                             # states that say the question was a good one
 WRONG_REASONS = ("false_positive", "data_error", "lawful")             # of a rejection; other reasons say nothing of the lead
 
@@ -29,8 +29,7 @@ def answer_of(events: list[Event]) -> tuple[bool | None, str | None]:
 
 def labelled(ledger: Ledger, leads: pd.DataFrame) -> pd.DataFrame:
     "Leads of runs with their answer and the day since when it is known. 带结论的线索"
-    by_lead = {}
-    for e in ledger.events(): by_lead.setdefault(e.lead, []).append(e)
+    by_lead = ledger.by_lead()
     told = [answer_of(by_lead.get(n, [])) for n in leads["lead_no"]]
     return leads.assign(label=pd.Series([a for a, _ in told], index=leads.index, dtype="bool[pyarrow]"), known_on=pd.Series([d for _, d in told], index=leads.index, dtype="string[pyarrow]"))
 
@@ -46,7 +45,7 @@ def leads_of_runs(outputs: Path, special: str, region: str | None = None) -> pd.
     if not parts: return pd.DataFrame({c: pd.Series(dtype="string[pyarrow]") for c in (*KEPT, "as_of")})
     return pd.concat(parts, ignore_index=True).sort_values(["as_of", "lead_no"]).drop_duplicates("lead_no").reset_index(drop=True)
 
-# %% ../../notebooks/review/labels.ipynb #e04ee751
+# %% ../../notebooks/review/labels.ipynb #b7ded859
 STEPS = (("triaged", "suspected"), ("verified_true", "verified"), ("case", "verified_true"), ("instrument", "case"), ("adopted", "answered"))
 NONE_YET = Text("None of the {whole} yet.", "{whole}尚无。")
 WORDS = {"suspected": Text("suspected leads", "疑似线索"), "triaged": Text("taken into triage", "进入研判"), "verified": Text("verified leads", "已核实线索"), "verified_true": Text("confirmed leads", "属实线索"),
@@ -61,9 +60,8 @@ def _reached(events: list[Event]) -> set:
 
 def yields(ledger: Ledger, special: str | None = None) -> pd.DataFrame:
     "Per rule how many leads came from one step to the next, with numerator, denominator and interval. 线索转化"
-    counts, by_lead = {}, {}
-    for e in ledger.events(): by_lead.setdefault(e.lead, []).append(e)
-    for events in by_lead.values():
+    counts = {}
+    for events in ledger.by_lead().values():
         about = events[0].data
         if special and about.get("special") != special or "origin" in about: continue        # a transferred lead counts once, where it began
         for rule in filter(None, (about.get("hits") or "").split(";")):

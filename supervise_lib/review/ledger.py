@@ -40,7 +40,19 @@ create trigger if not exists never_change before update on events begin select r
 create trigger if not exists never_remove before delete on events begin select raise(abort, 'events are never removed 流转记录不得删除'); end;
 """
 
-# %% ../../notebooks/review/ledger.ipynb #32098edb
+# %% ../../notebooks/review/ledger.ipynb #286e816a
+def _read(db, lead: str | None = None) -> list[Event]:
+    "All events, or those of one lead, over a connection."
+    where, given = (" where lead = ?", (lead,)) if lead else ("", ())
+    rows = db.execute(f'select lead, start, "to", role, actor, at, data, seq from events{where} order by seq', given).fetchall()
+    return [Event(*row[:6], json.loads(row[6]), row[7]) for row in rows]
+
+def _by_lead(events) -> dict[str, list[Event]]:
+    found = {}
+    for e in events: found.setdefault(e.lead, []).append(e)
+    return found
+
+# %% ../../notebooks/review/ledger.ipynb #fefdb82c
 class Ledger:
     "What became of leads, in an append-only file. 线索台账"
     def __init__(self, path: str | Path | None = None, keys: Keyring | None = None, wait: float = 30):  # default: ledger.sqlite in outputs; wait: seconds for another writer
@@ -66,9 +78,11 @@ class Ledger:
 
     def events(self, lead: str | None = None) -> list[Event]:
         "All events, or those of one lead, in order. 流转记录"
-        where, given = (" where lead = ?", (lead,)) if lead else ("", ())
-        with self._open() as db: rows = db.execute(f'select seq, lead, start, "to", role, actor, at, data from events{where} order by seq', given).fetchall()
-        return [Event(lead, start, to, role, actor, at, json.loads(data), seq) for seq, lead, start, to, role, actor, at, data in rows]
+        with self._open() as db: return _read(db, lead)
+
+    def by_lead(self) -> dict[str, list[Event]]:
+        "The events of each lead, in order. 逐线索流转记录"
+        return _by_lead(self.events())
 
 # %% ../../notebooks/review/ledger.ipynb #d6af0797
 def _digest(keys: Keyring, before: str, event: Event) -> str: return keys.sign(f"ledger\n{before}\n{event.told()}")
@@ -131,14 +145,14 @@ def standing(ledger: Ledger, lead: str) -> Standing:
     if not found: raise KeyError(f"{lead!r} is not in {ledger.path}; enter the leads of its run first (supervise leads enter) 台账中无此线索")
     return _standing(found)
 
-# %% ../../notebooks/review/ledger.ipynb #b025a769
+# %% ../../notebooks/review/ledger.ipynb #92a33c64
 def move(ledger: Ledger, lead: str, to: str, role: str, actor: str, at: dt.datetime | None = None, **brought) -> Event:
     "Move a lead, if the life of leads permits it now; a refusal says what is permitted. 流转线索"
     if not actor or not actor.strip(): raise Refused("who moves a lead must be named 须写明操作人")
     with ledger._open(write=True) as db:
-        rows = db.execute('select seq, start, "to", role, actor, at, data from events where lead = ? order by seq', (lead,)).fetchall()
-        if not rows: raise KeyError(f"{lead!r} is not in {ledger.path} 台账中无此线索")
-        now = _standing([Event(lead, start, t, r, a, w, json.loads(d), seq) for seq, start, t, r, a, w, d in rows])
+        events = _read(db, lead)
+        if not events: raise KeyError(f"{lead!r} is not in {ledger.path} 台账中无此线索")
+        now = _standing(events)
         permitted(now.state, to, role, int(now.about.get("severity") or 4), brought)
         return _append(ledger, db, Event(lead, now.state, to, role, actor.strip(), _now(at), _checked(db, now, to, brought)))
 
@@ -193,7 +207,7 @@ def overdue(ledger: Ledger, day: dt.date | None = None) -> int:
             if s.state == "PRO" and s.due and s.due < str(day): late.append(s.lead); _append(ledger, db, Event(s.lead, "PRO", "OVR", "SYS", "supervise", _now(dt.datetime.combine(day, dt.time())), {}))
     return len(late)
 
-# %% ../../notebooks/review/ledger.ipynb #b16d732a
+# %% ../../notebooks/review/ledger.ipynb #376fc02d
 COLUMNS = ("lead", "state", "since", "special", "seat", "grade", "hits", "kind", "due", "stage_due", "owner")
 
 def _row(s: Standing) -> dict:
@@ -203,9 +217,7 @@ def _row(s: Standing) -> dict:
 
 def table(ledger: Ledger, state: str | None = None, seat: str | None = None, special: str | None = None, db=None) -> pd.DataFrame:
     "One row per lead as it stands, filtered. 台账一览"
-    groups = {}
-    for e in ledger.events() if db is None else [Event(lead, start, to, role, actor, at, json.loads(data), seq) for seq, lead, start, to, role, actor, at, data in
-                                                 db.execute('select seq, lead, start, "to", role, actor, at, data from events order by seq')]: groups.setdefault(e.lead, []).append(e)
+    groups = ledger.by_lead() if db is None else _by_lead(_read(db))
     found = pd.DataFrame([_row(_standing(es)) for es in groups.values()], columns=list(COLUMNS))
     for column, value in (("state", state), ("seat", seat), ("special", special)):
         if value: found = found[found[column] == value]

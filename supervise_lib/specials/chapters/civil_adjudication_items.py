@@ -17,7 +17,7 @@ from ...model.lists import to_lists
 from ...model.verdicts import BOOL, STRING
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #b984ea12
+# %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #8810786e
 FLOAT, DATE, INT = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64())
 DAYS, YUAN = Text("days", "日"), Text("yuan", "元")
 
@@ -28,6 +28,8 @@ def later(a, b):
 def above(a, b):
     "Is a number above another? None where either is missing."
     return None if a is None or b is None else a > b
+
+
 
 # %% ../../../notebooks/specials/chapters/civil_adjudication_items.ipynb #d43cf3fb
 def each(fn, *columns, kind=BOOL) -> pd.Series:
