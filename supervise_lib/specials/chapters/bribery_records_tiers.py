@@ -10,7 +10,7 @@ __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'BY_PERSONS', 'BY_UNITS', 'GI
            'grade', 'is_crime', 'crimes_of', 'grades', 'milder', 'limit_days', 'fine_range', 'fine_in_range',
            'tender_fines', 'is_final', 'is_for', 'in_window', 'within', 'covered']
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #8b995f76
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #dad31c31
 import re
 from functools import cache
 import pandas as pd, pyarrow as pa
@@ -18,11 +18,11 @@ from ...data.charges import charge, charge_code
 from ...data.identity import check_code
 from ...law.calendar import anniversary
 from ...law.penalties import last_day_to_prosecute
-from ...model.lists import to_lists
+from ...model.lists import all3, any3, to_lists
 from ...model.verdicts import BOOL
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #0fa59413
+# %% ../../../notebooks/specials/chapters/bribery_records_tiers.ipynb #bc755e7a
 FLOAT, DATE, INT = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.date32()), pd.ArrowDtype(pa.int64())
 DAYS, YUAN = Text("days", "日"), Text("yuan", "元")
 
@@ -40,11 +40,11 @@ def column(values, f, kind=BOOL):
 
 def either(*flags):
     "True if any is, else None if any is open, else False."
-    return True if any(x is True for x in flags) else None if any(x is None for x in flags) else False
+    return any3(flags)
 
 def both(*flags):
     "False if any is, else None if any is open, else True."
-    return False if any(x is False for x in flags) else None if any(x is None for x in flags) else True
+    return all3(flags)
 
 def negate(x):
     "No for yes, open stays open."

@@ -7,13 +7,13 @@ __all__ = ['FLOAT', 'DATE', 'INT', 'DAYS', 'YUAN', 'GRADES', 'KINDS', 'CHARGES',
            'either', 'both', 'negate', 'atleast', 'after', 'says', 'graver', 'latest_grade', 'years_after', 'kind_of',
            'same_kind']
 
-# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #ce8ec310
+# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #dd01750c
 import re
 from functools import wraps
 import pandas as pd, pyarrow as pa
 from ...data.charges import charge_code
 from ...law.calendar import anniversary
-from ...model.lists import to_lists
+from ...model.lists import any3, to_lists
 from ...model.verdicts import BOOL, one_of
 from ...text import Text
 
@@ -47,10 +47,10 @@ def value(law, name, dates) -> list:
     "A law value on each day, as numbers; None where the day is missing or the value was not yet in force."
     return [None if x is None else float(x) if isinstance(x, (int, float)) else x for x in cells(law.on(name, dates))]
 
-# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #72f3aa87
+# %% ../../../notebooks/specials/chapters/case_filing_words.ipynb #711eb281
 def either(*flags):
     "True if any is, else None if any is open, else False."
-    return True if any(x is True for x in flags) else None if any(x is None for x in flags) else False
+    return any3(flags)
 
 def both(*flags):
     "True if all are, else False if any is, else None."

@@ -8,14 +8,15 @@ __all__ = ['FLOAT', 'INT', 'DATE', 'DAYS', 'POINTS', 'DISPUTES', 'ROUTES', 'LEND
            'other_enforcements', 'on_list', 'licensed', 'collector', 'administrator', 'authority', 'many_alike',
            'causes', 'about', 'is_kind', 'route', 'has_term', 'confirmed', 'graded']
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #fc1fab22
+# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #32bf7186
 import calendar, datetime as dt, re
 import pandas as pd, pyarrow as pa
 from ...law.routes import instrument_for
+from ...model.lists import all3, any3
 from ...model.verdicts import BOOL, one_of
 from ...text import Text
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #4d68b6ca
+# %% ../../../notebooks/specials/chapters/false_confirmation_sides.ipynb #3af48c44
 FLOAT, INT, DATE = pd.ArrowDtype(pa.float64()), pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.date32())
 DAYS, POINTS = Text("days", "日"), Text("percentage points", "个百分点")
 
@@ -30,11 +31,11 @@ def told(f, fn, *columns, kind=BOOL) -> pd.Series:
 
 def every(*flags):
     "Yes if all are, no if one is not, open otherwise."
-    return False if any(x is False for x in flags) else None if any(x is None for x in flags) else True
+    return all3(flags)
 
 def some(*flags):
     "Yes if one is, open if one may be, no otherwise."
-    return True if any(x is True for x in flags) else None if any(x is None for x in flags) else False
+    return any3(flags)
 
 def at_least(n, flags):
     "Are at least n of the flags yes? Open where the open ones would decide."
