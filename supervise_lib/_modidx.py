@@ -10075,6 +10075,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                               'supervise_lib.work.unchanged.execute_once': ( 'work/unchanged.html#execute_once',
                                                                                              'supervise_lib/work/unchanged.py')},
             'supervise_lib.work.warm': { 'supervise_lib.work.warm.answer': ('work/warm.html#answer', 'supervise_lib/work/warm.py'),
+                                         'supervise_lib.work.warm.as_in_a_kernel': ( 'work/warm.html#as_in_a_kernel',
+                                                                                     'supervise_lib/work/warm.py'),
                                          'supervise_lib.work.warm.begin_child': ( 'work/warm.html#begin_child',
                                                                                   'supervise_lib/work/warm.py'),
                                          'supervise_lib.work.warm.close_others': ( 'work/warm.html#close_others',

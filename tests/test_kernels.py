@@ -169,6 +169,13 @@ def test_same_metadata(both):
     assert all(c.metadata.papermill.keys() == d.metadata.papermill.keys() for c, d in zip(both["supervise"].cells, both["nbclient"].cells, strict=True))
 
 
+def test_library_loaded_beforehand_knows_that_it_is_in_a_notebook(tmp_path):
+    "pandas decides at its import how many columns it shows; the second notebook gets it from the warm process, whatever was imported before."
+    wide = notebook("import pandas as pd", "pd.DataFrame({f'column {i} 列': ['长' * 12] for i in range(24)})", "pd.reset_option('display.max_columns'); pd.get_option('display.max_columns')")
+    first, _ = execute(tmp_path / "a", wide); ours, _ = execute(tmp_path / "b", wide); stock, _ = execute(tmp_path / "c", wide, "nbclient")
+    assert plain(first.cells) == plain(ours.cells) == plain(stock.cells) and ours.cells[-1].outputs[0].data["text/plain"] == "20"
+
+
 def test_failing_notebook_is_written_alike(tmp_path):
     nb = notebook("x = 1", "raise ValueError('甲')", "print('never')")
     (stock, why), (ours, why2) = execute(tmp_path / "a", nb, "nbclient"), execute(tmp_path / "b", nb)

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['SINGLE', 'PRELOAD', 'KERNEL', 'libc', 'PDEATHSIG', 'SUBREAPER', 'pack', 'unpack', 'exactly', 'read_frame', 'threads',
-           'preload', 'rehearse', 'die_with_parent', 'close_others', 'fresh_random', 'begin_child', 'fork', 'in_fork',
-           'take_over', 'answer', 'receive', 'reap', 'kill_group', 'kill_all', 'handle', 'serve']
+           'as_in_a_kernel', 'preload', 'rehearse', 'die_with_parent', 'close_others', 'fresh_random', 'begin_child',
+           'fork', 'in_fork', 'take_over', 'answer', 'receive', 'reap', 'kill_group', 'kill_all', 'handle', 'serve']
 
-# %% ../../notebooks/work/warm.ipynb #a34a0d34
-import contextlib, ctypes, gc, importlib, io, os, pickle, random, select, signal, socket, struct, sys, time, traceback
+# %% ../../notebooks/work/warm.ipynb #9ff7b24b
+import builtins, contextlib, ctypes, gc, importlib, io, os, pickle, random, select, signal, socket, struct, sys, time, traceback
+from types import SimpleNamespace
 
 # %% ../../notebooks/work/warm.ipynb #3e6cc689
 def pack(parts) -> bytes:
@@ -43,7 +44,7 @@ def read_frame(sock: socket.socket) -> list[bytes] | None:
     parts = [exactly(sock, n) for (n,) in struct.iter_unpack("<Q", lengths)]
     return None if None in parts else parts
 
-# %% ../../notebooks/work/warm.ipynb #b443db3c
+# %% ../../notebooks/work/warm.ipynb #f623970e
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMEXPR_MAX_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PRELOAD = ("numpy", "pandas", "pyarrow", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "duckdb", "ibis", "ibis.backends.duckdb", "scipy.stats",
            "pandas.io.formats.style", "pandas.io.formats.html", "matplotlib", "matplotlib.pyplot", "matplotlib.font_manager", "matplotlib.backends.backend_agg", "statsmodels.api", "pandera.pandas")
@@ -55,12 +56,22 @@ def threads() -> int:
     "Threads of this process, those of C libraries included. 线程数"
     return len(os.listdir("/proc/self/task"))
 
+@contextlib.contextmanager
+def as_in_a_kernel():
+    "Libraries that ask, while they are imported, whether they are in a notebook are told that they are. 按内核环境导入"
+    had = hasattr(builtins, "get_ipython")
+    if not had: builtins.get_ipython = lambda: SimpleNamespace(kernel=None)
+    try: yield
+    finally:
+        if not had: del builtins.get_ipython
+
 def preload(names) -> list[str]:
     "Import modules now; one that cannot be imported is left to whoever needs it, and named in the answer. 预加载"
     missing = []
-    for name in names:
-        try: importlib.import_module(name)
-        except Exception as e: missing.append(f"{name}: {type(e).__name__}: {e}")
+    with as_in_a_kernel():
+        for name in names:
+            try: importlib.import_module(name)
+            except Exception as e: missing.append(f"{name}: {type(e).__name__}: {e}")
     return missing
 
 # %% ../../notebooks/work/warm.ipynb #95452176
