@@ -6,8 +6,8 @@
 __all__ = ['TYPES', 'CLASSES', 'FORMATS', 'COLUMN_KEYS', 'TABLE_KEYS', 'arrow_type', 'ContractError', 'Column', 'fold',
            'Contract', 'columns_by_header', 'table_names', 'contract', 'contracts']
 
-# %% ../../notebooks/data/contracts.ipynb #c3aa7245
-import difflib, hashlib, re, unicodedata
+# %% ../../notebooks/data/contracts.ipynb #ac41dba0
+import difflib, hashlib, os, re, stat, unicodedata
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -257,10 +257,15 @@ def columns_by_header(self: Contract, headers) -> dict[str, Column | None]:
 
 Contract.columns_by_header = columns_by_header
 
-# %% ../../notebooks/data/contracts.ipynb #0411eb8f
+# %% ../../notebooks/data/contracts.ipynb #6e5be608
 TABLE_KEYS = {"title", "grain", "source", "key", "event_date", "region", "specials", "tier", "extension", "note", "columns"}
 
-def _stamp(*paths): return tuple((p.stat().st_mtime_ns, p.stat().st_size) if p.is_file() else None for p in paths)
+def _stamp(*paths): return tuple(map(_state, paths))
+
+def _state(path):
+    try: found = os.stat(path)      # once: every label and every source column asks
+    except OSError: return None
+    return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
 
 @lru_cache(maxsize=8)
 def _lineage_at(path, stamp):
@@ -320,7 +325,7 @@ def _contract_at(path, stamp):
                     m.get("grain", ""), m.get("source", ""), tuple(m["specials"]), int(m.get("tier", 1)), _flag(m, "extension", path), m.get("note"),
                     path, digest, _headers_at(headers, _stamp(headers)))
 
-# %% ../../notebooks/data/contracts.ipynb #ed93fc9c
+# %% ../../notebooks/data/contracts.ipynb #5bc69c47
 def _folder(folder=None): return Path(folder) if folder else resource("params/tables")
 
 def table_names(folder=None) -> list[str]:
@@ -330,10 +335,14 @@ def table_names(folder=None) -> list[str]:
 def contract(table: str, folder=None) -> Contract:
     "The contract of one table; reads only its file. 数据表约定"
     folder = _folder(folder)
-    path = folder / f"{table}.yaml"
-    if table == "lineage" or not path.is_file():
+    paths = _files(folder, table)
+    stamp = _stamp(*paths)
+    if table == "lineage" or stamp[0] is None:
         raise ContractError(f"no contract for table {table!r} in {folder}; {_nearest(table, table_names(folder))} 未找到该表的约定")
-    return _contract_at(path, _stamp(path, folder / "lineage.yaml", folder.parent / "headers.yaml"))
+    return _contract_at(paths[0], stamp)
+
+@lru_cache(maxsize=512)
+def _files(folder, table): return folder / f"{table}.yaml", folder / "lineage.yaml", folder.parent / "headers.yaml"
 
 # %% ../../notebooks/data/contracts.ipynb #796c1b63
 def contracts(folder=None) -> dict[str, Contract]:

@@ -6,12 +6,12 @@
 __all__ = ['STATUSES', 'FRACTION', 'SOURCE', 'ENTRY', 'PLAIN', 'VALUE', 'Entry', 'Value', 'LawError', 'unit_words', 'read_values',
            'Reading', 'Law', 'on', 'trail', 'read_again', 'content_hash']
 
-# %% ../../notebooks/law/values.ipynb #573960b9
+# %% ../../notebooks/law/values.ipynb #1b6ecdac
 import difflib, hashlib, json, re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 import numpy as np, pandas as pd, pyarrow as pa, yaml
 from .dates import STRING, Shape, days, is_column
@@ -41,7 +41,7 @@ class Entry:
         zh = self.article if not m else f"第{m[1]}条" + (f"之{m[2]}" if m[2] else "") + (f"第{m[3]}款" if m[3] else "") + (f"第{m[4]}项" if m[4] else "")
         return Text(f"{self.law.en}, art. {self.article}" if m else f"{self.law.en}, {self.article}", f"《{self.law.zh}》{zh}")
 
-# %% ../../notebooks/law/values.ipynb #e5aee7d8
+# %% ../../notebooks/law/values.ipynb #0923e122
 @dataclass(frozen=True)
 class Value:
     "A named value of the law with its whole history. 法定数值"
@@ -53,6 +53,13 @@ class Value:
     review_months: int = 12
     file: str = ""
     line: int = 0
+
+    @cached_property
+    def record(self) -> str:
+        "All that is said of it, as JSON; written once, since every run hashes every value several times."
+        told = {"name": self.name, "label": self.label.to_dict(), "unit": self.unit, "by": self.by, "review_months": self.review_months,
+                "history": [{**e.__dict__, "law": e.law.to_dict()} for e in self.history]}
+        return json.dumps(told, ensure_ascii=False, sort_keys=True, default=str)
 
     def stale(self, entry: Entry, as_of: date | None) -> bool:
         "Has the entry gone longer than its review period without a check on `as_of`?"
@@ -363,7 +370,7 @@ def on(self: Law, name: str,
     return result
 Law.on = on
 
-# %% ../../notebooks/law/values.ipynb #69cca4f5
+# %% ../../notebooks/law/values.ipynb #558e0a50
 @contextmanager
 def trail(self: Law):
     "Collect in a list what is read inside the block. 记录所读法条"
@@ -379,8 +386,6 @@ Law.read_again = read_again
 
 def content_hash(self: Law, names=None) -> str:
     "A hash of the records of these values (default: all): it changes when, and only when, one of them does."
-    plain = lambda v: {"name": v.name, "label": v.label.to_dict(), "unit": v.unit, "by": v.by, "review_months": v.review_months,
-                       "history": [{**e.__dict__, "law": e.law.to_dict()} for e in v.history]}
-    records = [plain(self.value(n)) for n in sorted(set(self.names if names is None else names))]
-    return hashlib.sha256(json.dumps(records, ensure_ascii=False, sort_keys=True, default=str).encode()).hexdigest()
+    records = ", ".join(self.value(n).record for n in sorted(set(self.names if names is None else names)))
+    return hashlib.sha256(f"[{records}]".encode()).hexdigest()
 Law.hash = content_hash

@@ -43,7 +43,7 @@ def law_entries(refs: str, law) -> list[dict]:
         found.append({"name": name, "label": value.label.to_dict(), "value": entry.value, "unit": unit_words(value.unit), "since": since, "article": entry.cite.to_dict(), "status": entry.status})
     return found
 
-# %% ../../notebooks/model/leads.ipynb #b44fd5bb
+# %% ../../notebooks/model/leads.ipynb #c3e67ab0
 def _plain(value):
     "A cell as JSON can hold it; missing is None."
     if hasattr(value, "tolist") and not isinstance(value, pd.Timestamp): value = value.tolist()
@@ -56,7 +56,9 @@ def _plain(value):
 def values_used(special: Special, rule, row) -> list[dict]:
     "The columns a rule looked at, with label, value, and the value in words. 所用字段"
     seen = [c for c in dict.fromkeys((*rule.needs, *rule.shows)) if c in row.index]
-    def words(c, v): return {lang: in_words(v, lang, code_words(special.tables) | own_words(special, c), part_words(special, c), part_names(special)) for lang in ("en", "zh")}
+    def words(c, v):
+        codes, parts, names = code_words(special.tables) | own_words(special, c), part_words(special, c), part_names(special)
+        return {lang: in_words(v, lang, codes, parts, names) for lang in ("en", "zh")}
     def told(c, v): return {"value": None, "words": hidden(v)} if withheld(special, c) else {"value": v, "words": words(c, v)}
     return [{"column": c, "label": label(special, c).to_dict(), **told(c, _plain(row[c]))} for c in seen]
 

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['SUSPEND_FROM', 'sentence', 'call', 'Rule', 'judge', 'law_columns', 'suspend', 'reason_text']
 
-# %% ../../notebooks/model/rules.ipynb #2f9b8044
+# %% ../../notebooks/model/rules.ipynb #c617430c
 import inspect, re
 from collections.abc import Callable
 from dataclasses import dataclass
-import pandas as pd, pyarrow as pa
+import numpy as np, pandas as pd, pyarrow as pa
 from ..text import Text
-from .verdicts import BOOL, STRING, as_flag, outcomes
+from .verdicts import BOOL, STRING, as_flag, known_absent, outcomes
 
 # %% ../../notebooks/model/rules.ipynb #5640babb
 _CJK = re.compile(r"[一-鿿《“（]")
@@ -71,20 +71,21 @@ def _any(flags, index) -> pd.Series:
     for flag in flags: total = total | flag
     return total
 
-# %% ../../notebooks/model/rules.ipynb #09d169f7
+# %% ../../notebooks/model/rules.ipynb #ae8441d5
 def _reasons(outcome, applies, missing, excuses) -> pd.Series:
     "Reason code per row: missing:COLUMN, unsure:EXCLUSION, excused:EXCLUSION, applies, unknown or none."
-    index, unsure = outcome.index, {k: v.isna() for k, v in excuses.items()}
-    reason = pd.Series(pd.NA, index=index, dtype=STRING)
-    def put(where, what): return reason.where(reason.notna() | ~where.fillna(False).astype(BOOL), what)
-    cannot, clear = outcome == "cannot_tell", outcome == "clear"
-    for column, flag in missing.items(): reason = put(cannot & applies.fillna(True) & flag, f"missing:{column}")
-    reason = put(cannot & applies.isna(), "applies")
-    for name, flag in unsure.items(): reason = put(cannot & flag, f"unsure:{name}")
-    for name, flag in excuses.items(): reason = put(clear & flag, f"excused:{name}")
-    return put(cannot, "unknown")
+    reason, open_ = np.full(len(outcome), None, object), np.ones(len(outcome), bool)
+    def put(where, what): reason[where & open_] = what; open_[where] = False
+    cannot, clear, unsure = (outcome == "cannot_tell").to_numpy(bool), (outcome == "clear").to_numpy(bool), {k: v.isna().to_numpy() for k, v in excuses.items()}
+    about = applies.fillna(True).to_numpy(bool)
+    for column, flag in missing.items(): put(cannot & about & flag, f"missing:{column}")
+    put(cannot & applies.isna().to_numpy(), "applies")
+    for name, flag in unsure.items(): put(cannot & flag, f"unsure:{name}")
+    for name, flag in excuses.items(): put(clear & known_absent(flag).to_numpy(bool), f"excused:{name}")
+    put(cannot, "unknown")
+    return pd.Series(reason, index=outcome.index, dtype=STRING)
 
-# %% ../../notebooks/model/rules.ipynb #b0c205ba
+# %% ../../notebooks/model/rules.ipynb #fe9b8363
 def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=None) -> pd.DataFrame:
     "The rule's verdict on every row: rule, outcome, reason, severity, law, mark, margin, deadline. 逐行判定"
     index = frame.index
@@ -94,9 +95,9 @@ def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=Non
         excuses = {e.__name__: as_flag(call(e, frame, law, choice, said), index) & flag for e in rule.exclusions}
         margin = call(rule.margin, frame, law, choice, said) if rule.margin else None
         deadline = call(rule.deadline, frame, law, choice, said) if rule.deadline else None
-    missing = {c: frame[c].isna().astype(BOOL) for c in rule.needs}
+    missing = {c: frame[c].isna().to_numpy() for c in rule.needs}
     gone = [t for t in rule.complete if t in absent]
-    known = ~_any(missing.values(), index) if not gone else pd.Series(False, index=index, dtype=BOOL)
+    known = pd.Series(~np.any([*missing.values(), np.full(len(index), bool(gone))], axis=0), index=index, dtype=BOOL)
     outcome = outcomes(flag if not gone else pd.Series(pd.NA, index=index, dtype=BOOL), applies, known, _any(excuses.values(), index))
     excused = {k: v.where(flag.fillna(False), False) for k, v in excuses.items()}
     reason = _reasons(outcome, applies, missing, excused)

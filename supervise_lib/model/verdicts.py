@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['OUTCOME_TEXT', 'BOOL', 'STRING', 'Outcome', 'as_flag', 'one_of', 'known_absent', 'outcomes', 'count_outcomes']
 
-# %% ../../notebooks/model/verdicts.ipynb #7ebe792a
+# %% ../../notebooks/model/verdicts.ipynb #a0940ad9
 from enum import StrEnum
-import pandas as pd, pyarrow as pa
+import numpy as np, pandas as pd, pyarrow as pa
 from ..text import Text
 
 # %% ../../notebooks/model/verdicts.ipynb #b969f9f6
@@ -41,15 +41,19 @@ def known_absent(s: pd.Series) -> pd.Series:
     "Read a missing flag as *no*, where the table it comes from is complete. 完整名单中未出现即为否"
     return s.astype(BOOL).fillna(False)
 
-# %% ../../notebooks/model/verdicts.ipynb #91632ed2
+# %% ../../notebooks/model/verdicts.ipynb #ab4e9dee
 def outcomes(flag: pd.Series, applies: pd.Series, known: pd.Series, excused: pd.Series) -> pd.Series:
     "Outcome per row from four three-valued columns, in the order of the table above. 由三值列得出判定"
-    out = pd.Series(Outcome.CANNOT_TELL.value, index=flag.index, dtype=STRING)
-    known = known.astype(BOOL)
-    out[known_absent(flag & applies & known & ~excused)] = Outcome.HIT.value
-    out[known_absent((~flag & known) | (flag & applies & known & excused))] = Outcome.CLEAR.value
-    out[known_absent(~applies)] = Outcome.NOT_APPLICABLE.value
-    return out
+    # a row is decided only by what is surely yes or surely no, so each column is taken apart into these two once
+    (hit, not_hit), (about, not_about), (known, _), (excuse, no_excuse) = map(_surely, (flag, applies, known, excused))
+    said = [(not_about, Outcome.NOT_APPLICABLE), (not_hit & known | hit & about & known & excuse, Outcome.CLEAR), (hit & about & known & no_excuse, Outcome.HIT)]
+    out = np.select([where for where, _ in said], [np.array(o.value, object) for _, o in said], np.array(Outcome.CANNOT_TELL.value, object))
+    return pd.Series(out, index=flag.index, dtype=STRING)
+
+def _surely(s: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    "Where a three-valued column is true, and where it is false."
+    yes = known_absent(s).to_numpy(bool)
+    return yes, ~yes & ~s.isna().to_numpy()
 
 # %% ../../notebooks/model/verdicts.ipynb #456bd4af
 def count_outcomes(verdicts: pd.DataFrame, rows: int, rules=None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ __all__ = ['FAMILIES', 'INK', 'FAINT', 'PAPER', 'BLUE', 'RED', 'ORANGE', 'GREEN'
            'font_file', 'use_fonts', 'width', 'wrap', 'sheet', 'settle', 'below', 'nothing', 'set_folder', 'png',
            'Picture', 'show', 'numbers', 'words', 'group_names', 'notes_of']
 
-# %% ../../notebooks/publish/canvas.ipynb #43a2536b
+# %% ../../notebooks/publish/canvas.ipynb #8f3d2e93
 import base64, importlib.util, io, re, sys, unicodedata, warnings, os
 from pathlib import Path
 import matplotlib as mpl
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
@@ -66,7 +67,7 @@ def _cut(text: str, columns: int) -> str:
     while width(text) > columns - 1: text = text[:-1]
     return text.rstrip() + "…"
 
-# %% ../../notebooks/publish/canvas.ipynb #a15900ca
+# %% ../../notebooks/publish/canvas.ipynb #805e7672
 INK, FAINT, PAPER = "#222222", "#9aa5ab", "white"
 BLUE, RED, ORANGE, GREEN, PALE = "#1f5a8a", "#a8322a", "#c77700", "#3d7d5a", "#dfe6ea"
 DPI = 200
@@ -75,6 +76,7 @@ def sheet(wide: float = 7.0, high: float = 4.0, title: Text | str | None = None,
     "An empty figure of so many inches with its axes (more than one with nrows, ncols); fonts are set. 空白图"
     use_fonts()
     fig = Figure(figsize=(wide, high), dpi=DPI, layout="constrained", facecolor=PAPER)
+    FigureCanvasAgg(fig)      # one renderer measures all texts; a figure without such a canvas makes another at each question
     if title is not None: fig.suptitle(wrap(title, int(wide * 14)), x=0.01, ha="left", size=11, color=INK)
     axes = fig.subplots(**grid)
     for ax in np.ravel(axes):
@@ -82,11 +84,12 @@ def sheet(wide: float = 7.0, high: float = 4.0, title: Text | str | None = None,
         ax.tick_params(colors=INK, labelsize=8, color=FAINT); ax.xaxis.label.set_size(8.5); ax.yaxis.label.set_size(8.5)
     return fig, axes
 
-# %% ../../notebooks/publish/canvas.ipynb #2473cfa2
+# %% ../../notebooks/publish/canvas.ipynb #caeda049
 def settle(fig: Figure) -> None:
     "Lay the axes out now and leave them there. 定版"
     if not isinstance(fig.get_layout_engine(), ConstrainedLayoutEngine): return
-    fig.draw_without_rendering(); fig.set_layout_engine("none")
+    fig.get_layout_engine().execute(fig)
+    with mpl.rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}): fig.set_layout_engine(None)     # a placeholder would have the figure drawn once more
 
 # %% ../../notebooks/publish/canvas.ipynb #4b325e8a
 def below(fig: Figure, *texts, columns: int = 3) -> None:
@@ -106,7 +109,7 @@ def nothing(title: Text | str | None = None, why: Text = NO_ROWS) -> Figure:
     ax.set_axis_off(); ax.text(0.5, 0.5, wrap(why, 80), ha="center", va="center", size=11, color=INK, transform=ax.transAxes)
     return fig
 
-# %% ../../notebooks/publish/canvas.ipynb #165b59a1
+# %% ../../notebooks/publish/canvas.ipynb #c46a2bd9
 _folder: list[Path | None] = [None]
 
 def set_folder(path: str | Path | None) -> None:
@@ -115,10 +118,11 @@ def set_folder(path: str | Path | None) -> None:
 
 def png(fig: Figure, dpi: int = DPI, colours: int = 64) -> bytes:
     "The figure as PNG in few colours, the same bytes each time; a character without a glyph is an error. 图片字节"
+    # what bbox_inches="tight" finds by drawing everything once more is known once the axes are laid out; TIFF is a buffer not packed, since it is read again at once
     raw, out = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing from")
-        try: settle(fig); fig.savefig(raw, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, facecolor=PAPER, pil_kwargs={"compress_level": 1})
+        try: settle(fig); fig.set_dpi(dpi); fig.savefig(raw, format="tiff", dpi=dpi, bbox_inches=fig.get_tightbbox().padded(0.08), facecolor=PAPER)
         except UserWarning as e: raise ValueError(f"{e} Draw it without that character, or call use_fonts() before drawing 字体缺字") from None
     Image.open(raw).convert("RGB").quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, format="PNG", dpi=(dpi, dpi))
     return out.getvalue()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['prepare']
 
-# %% ../../notebooks/publish/preload.ipynb #74006a12
+# %% ../../notebooks/publish/preload.ipynb #c23d14c6
 import supervise_lib.publish.coverage, supervise_lib.publish.figures, supervise_lib.publish.tables, supervise_lib.work.execute  # noqa: F401 (for the forks)
 from ..data.charges import charges
 from ..law.bandbook import read_bands
@@ -13,12 +13,12 @@ from ..law.calendar import default_calendar
 from ..law.values import Law
 from ..model.special import special, special_names
 from .canvas import use_fonts
-from ..work.records import code_hash
+from ..work.records import code_hash, versions
 from ..work.run import compiled_frame
 
 def prepare():
     "Read the law, the bands, the charges and the calendar, load the fonts, compile the frame of every special. 预热"
-    law = Law(); read_bands(law=law); default_calendar(); charges(); use_fonts()
+    law = Law(); read_bands(law=law); default_calendar(); charges(); versions(); use_fonts()
     for name in special_names(): compiled_frame(special(name)); code_hash(name)
 
 prepare()
