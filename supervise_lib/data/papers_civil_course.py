@@ -48,7 +48,7 @@ def signed_on(s: Source, p: CivilParts) -> Field | None:
     day = chinese_date(found[0])
     return s.field(day, *found.span(), None if day else "no such day")
 
-# %% ../../notebooks/data/papers_civil_course.ipynb #c7d7b485
+# %% ../../notebooks/data/papers_civil_course.ipynb #6db73096
 class Seat(NamedTuple):
     "Someone who sat or wrote. 审判组织成员"
     role: str            # presiding, judge, assessor, judge_assistant, clerk, arbitrator, notary, mediator
@@ -56,12 +56,13 @@ class Seat(NamedTuple):
 
 _SEATS = {"审判长": "presiding", "代理审判员": "judge", "助理审判员": "judge", "审判员": "judge", "人民陪审员": "assessor", "法官助理": "judge_assistant", "代书记员": "clerk", "书记员": "clerk", "首席仲裁员": "presiding", "独任仲裁员": "arbitrator",
           "仲裁员": "arbitrator", "公证员": "notary", "人民调解员": "mediator", "调解员": "mediator"}
-_seat = re.compile(rf"(?:^|(?<=\n)|(?<=[一-龥]))({'|'.join(_SEATS)})[：]?([一-龥·某×*]{{2,4}}?)(?=\n|$|(?:{'|'.join(_SEATS)})|二[〇○0零]|[12]\d{{3}}年|（)")
+_titles = "|".join(_SEATS).replace("书记员", r"书\n?记员")     # levelling keeps a break behind 书
+_seat = re.compile(rf"(?:^|(?<=\n)|(?<=[一-龥]))({_titles})[：]?([一-龥·某×*]{{2,4}}?)(?=\n|$|(?:{_titles})|二[〇○0零]|[12]\d{{3}}年|（)")
 
 def seats(s: Source, p: CivilParts) -> list[Seat]:
     "The names under the paper, in order. 署名"
     begin = _signs.search(s.t, max(p.tail.start - 1, 0)) if p.tail.end > p.tail.start else None
-    return [Seat(_SEATS[m[1]], s.field(m[2], *m.span(2))) for m in _seat.finditer(s.t, begin.start() if begin else max(0, len(s.t) - 300))]
+    return [Seat(_SEATS[m[1].replace("\n", "")], s.field(m[2], *m.span(2))) for m in _seat.finditer(s.t, begin.start() if begin else max(0, len(s.t) - 300))]
 
 _alone, _panel = re.compile(r"独任"), re.compile(r"(?:依法)?(?:另行)?组成合议庭|组成[^。，]{0,10}合议庭")
 
@@ -92,7 +93,7 @@ def meant(t: str, a: int, b: int, people: list[CivilParty]) -> list[CivilParty]:
     mine = [x for x in people if x.role in _SIDES[sides[0]]]
     return mine if len(mine) == 1 else []
 
-# %% ../../notebooks/data/papers_civil_course.ipynb #7fd0c3e4
+# %% ../../notebooks/data/papers_civil_course.ipynb #7051e176
 class Presence(NamedTuple):
     "Whether a party came to the hearing. 到庭情况"
     name: str
@@ -103,16 +104,20 @@ _came = re.compile(r"[^。；，\n]{0,90}?(?:到庭|出庭)(?:参加)?(?:了)?(?
 _not_came = re.compile("未|不|没有|拒|缺席|无")
 _other_people = re.compile("证人|鉴定人|借款人|案外人|公诉|如|若")
 
-def _clause(t, m, words):
-    "Where the clause with the subject of a match begins: the last stop, or the last one before it that holds a role or a name."
-    return max(t.rfind(x, m.start(), m.end()) for x in words) + 1 or m.start()
+_came_before = re.compile(r"(?<![未不])(?<!没有)(?:到庭|出庭)(?:参加)?(?:了)?(?:诉讼|庭审|应诉)?[，、]")
+
+def _subject(t, m):
+    "Where the clause of those who did not come begins: behind the one of those who did."
+    came = list(_came_before.finditer(t, m.start(), m.end()))
+    return came[-1].end() if came else m.start()
 
 def presence(s: Source, p: CivilParts, people: list[CivilParty]) -> list[Presence]:
     "For each party of whom it is told: came or not, with the place. 到庭与缺席"
     t, said = s.t, {}
     for m in _missed.finditer(t, p.procedure.start, p.orders.start):
         if _other_people.search(m[0][-40:]): continue
-        for x in meant(t, m.start(), m.end(), people) or meant(t, t.rfind("。", 0, m.start()) + 1, m.end(), people): said.setdefault(id(x), {})[False] = s.field(False, m.start(), m.end())
+        a = _subject(t, m)
+        for x in meant(t, a, m.end(), people) or meant(t, t.rfind("。", 0, m.start()) + 1, m.end(), people) * (a == m.start()): said.setdefault(id(x), {})[False] = s.field(False, m.start(), m.end())
     for m in _came.finditer(t, p.procedure.start, p.procedure.end):
         if _not_came.search(m[0][-14:]) or "（" in m[0] and "，" in m[0]: continue
         for x in meant(t, m.start(), m.end(), people): said.setdefault(id(x), {})[True] = s.field(True, m.start(), m.end())
