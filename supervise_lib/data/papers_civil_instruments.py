@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['Agreement', 'agreement', 'Award', 'award', 'Notarial', 'notarial']
 
-# %% ../../notebooks/data/papers_civil_instruments.ipynb #ff455ee1
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #2e99a89c
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+
 
 from .numerals import chinese_date
-from .papers_civil_loan import _at
+
 from .papers_civil_orders import Order, orders
 from .papers_civil_people import CivilParty
 from .papers_civil_sums import rates, sums

@@ -71,11 +71,10 @@ def _name(t, m):
     if name[-1:] in "男女" and len(name) > 2 and re.match(r"，(?:[一-龥]{1,4}族|[12]\d{3}年)", t[end:end + 6]): return name[:-1], end - 1
     return name, end
 
-# %% ../../notebooks/data/papers_civil_people.ipynb #6ae88e38
+# %% ../../notebooks/data/papers_civil_people.ipynb #e283e974
 _uscc = re.compile(r"统一社会信用代码(?:证号)?[：为]?([0-9A-Z]{18})")
 _address = re.compile(r"(?:住所地?|住址|户籍(?:地|所在地|住址)|现住址?|(?<=[，。])住)(?:地|址)?[：]?([^，。；\n]{2,60})")
 _legal_rep = re.compile(r"(?:法定代表人|负责人|经营者|投资人|执行事务合伙人)[：]?([^，。（；：\n系]{2,16})")
-_CODED = re.compile(r"\b([OPW][A-Z2-7]{24})\b")
 
 def _fill(s, x):
     t, (a, b) = s.t, x.part
