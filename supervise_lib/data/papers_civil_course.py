@@ -139,7 +139,7 @@ def announced(s: Source, p: CivilParts) -> Field | None:
         if m and not (m[0] == "公告费" and (a == p.procedure.end)): return s.field(True, *m.span())
     return None
 
-# %% ../../notebooks/data/papers_civil_course.ipynb #372fb2d7
+# %% ../../notebooks/data/papers_civil_course.ipynb #b26ed09e
 class Answer(NamedTuple):
     "How a party answered the claims. 答辩态度"
     name: str
@@ -155,7 +155,7 @@ def answers(s: Source, p: CivilParts, people: list[CivilParty]) -> list[Answer]:
     t, other = s.t, [x for x in people if x.role in ("defendant", "respondent", "appellee")]
     marks = [(m.start(), m.end(), who) for m in _speaks.finditer(t, p.defence.start, p.defence.end) if (who := meant(t, m.start(), m.end(), other))]
     told = {}
-    for (a, e, who), nxt in zip(marks, [*[m[0] for m in marks[1:]], p.defence.end], strict=True):
+    for (a, _, who), nxt in zip(marks, [*[m[0] for m in marks[1:]], p.defence.end][:len(marks)], strict=True):
         how = _attitude(t[a:nxt])
         if how is None: continue
         for x in who:

@@ -40,24 +40,24 @@ class LoanStory:
     delivered: Field | None = None
     doubts: list[str] = field(default_factory=list)
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #0fcac250
+# %% ../../notebooks/data/papers_civil_loan.ipynb #a49a5aa0
 _lent = re.compile(r"借(?:款|给|到|走|出|得|取|了|人民币|现金|\d|[壹贰叁肆伍陆柒捌玖拾一二三四五六七八九十])|出借|借贷")
 _lent_behind = re.compile(r"^(?:的)?(?:借款|现金|款项)?(?:出借|借给|借款给)")
 _not_lent = re.compile(r"尚欠|尚余|剩余|余款|未还|已?偿还|归还|还款|还了|支付(?:了)?(?:借款)?利息|付息|返还|担保费|还清|仅还|还本|抵押|转让|起诉|诉讼请求|请求|判令|违约金|利息(?:共)?(?:计|为)?$|手续费")
-_sentence = re.compile(r"[^。\n]+")
+_retold = re.compile(r"(?:原告|被告|[一-龥]某\d?|其|申请人)[^。；，]{0,6}(?:诉讼)?(?:要求|请求|主张|提出|称|辩|认为|陈述|自认)|诉至|诉讼请求|判令|起诉")
 
-def _loan_sums(s, a, b, names):
+def _loan_sums(s, a, b, names, claimed=False):
     t = s.t
     for x in sums(s, a, b, names):
         if x.use not in ("sum", "total", "past") or x.kind in ("interest", "overdue_interest", "fee", "penalty", "wage", "price"): continue
         start = max(a, *(t.rfind(c, a, x.start) + 1 for c in "，；：“。\n"))
         clause = t[start:x.start]
         wide = t[max(a, *(t.rfind(c, a, x.start) + 1 for c in "；。\n")):x.start]
-        if _not_lent.search(clause): continue
+        if _not_lent.search(clause) or not claimed and _retold.search(wide): continue
         if _lent.search(clause) or _lent_behind.match(t[x.end:x.end + 10]) or (re.fullmatch(r"[、和及]?(?:第[一二三四五]次|人民币|另|又)?", clause.rpartition("、")[2] or "、") and _lent.search(wide) and not _not_lent.search(wide)):
             yield x, start
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #f3ae9b31
+# %% ../../notebooks/data/papers_civil_loan.ipynb #62e56b42
 _quote = re.compile(r"[“\"‘][^”\"’]{0,200}[”\"’]")
 
 def _dated(s, a, b, x, told):
@@ -66,13 +66,13 @@ def _dated(s, a, b, x, told):
     near = [m for m in told if begin <= m.start < x.start and m.day and not re.search("生|出生", s.t[m.end:m.end + 3])]
     return near[-1] if near else None
 
-def loans(s: Source, part: Part, names: tuple) -> tuple[list[Loan], Field | None]:
+def loans(s: Source, part: Part, names: tuple, claimed: bool = False) -> tuple[list[Loan], Field | None]:
     "The loans told in a stretch, and their total where it is told. 各笔借款"
     a, b = part
     t, told = s.t, moments(s.t, a, b)
     quoted = [m.span() for m in _quote.finditer(t, a, b)]
     found, total, seen = [], None, set()
-    for x, start in _loan_sums(s, a, b, names):
+    for x, start in _loan_sums(s, a, b, names, claimed):
         if x.use == "total" or re.search("合计|共计|总计|累计|共", t[start:x.start][-6:]): total = total or x.field; continue
         m = _dated(s, a, b, x, told)
         inside = any(q < x.start < r for q, r in quoted)
@@ -85,13 +85,15 @@ def loans(s: Source, part: Part, names: tuple) -> tuple[list[Loan], Field | None
     return _paired(found, told, s), total
 
 def _paired(found, told, s):
-    "Loans listed behind several dates: the first takes the first date, and so on, where there are as many."
-    days = [m for m in told if m.day and found and m.start < _at(s, found[0].principal.start) and s.t[m.end:m.end + 1] in "、，和及"]
-    same = {f.day.start for f in found if f.day}
-    if len(found) > 1 and len(same) == 1:
-        row = [m for m in told if m.day and _at(s, found[0].principal.start) > m.start and not re.search("[。；\n]", s.t[m.end:_at(s, found[0].principal.start)])]
-        if len(row) == len(found): return [Loan(f.principal, s.field(m.day, m.start, m.end)) for f, m in zip(found, row, strict=True)]
-        return [Loan(found[0].principal, found[0].day), *(Loan(f.principal, None) for f in found[1:])] if len(days) != 1 else found
+    "Loans listed behind several dates: the first takes the first date, and so on, where there are as many; else no day is certain."
+    groups = {}
+    for f in found: groups.setdefault(f.day.start if f.day else None, []).append(f)
+    for start, group in groups.items():
+        if start is None or len(group) < 2: continue
+        at = _at(s, group[0].principal.start)
+        row = [m for m in told if m.day and m.start < at and not re.search("[。；\n]", s.t[m.end:at])]
+        days = [s.field(m.day, m.start, m.end) for m in row] if len(row) == len(group) else [None] * len(group)
+        for f, day in zip(group, days, strict=True): f.day = day
     return found
 
 def _at(s, original):
@@ -130,7 +132,7 @@ def delivery(s: Source, part: Part, people: list[CivilParty]) -> tuple[Field | N
     if len(ways) == 1: return next(iter(ways.values())), iou
     return Field("mixed", min(f.start for f in ways.values()), max(f.end for f in ways.values())), iou
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #5abc78af
+# %% ../../notebooks/data/papers_civil_loan.ipynb #9f2b92b7
 _agreed = re.compile(r"(?:约定|载明|利息|月息|月利|年息|年利)[^。；]{0,40}")
 _late = re.compile(r"逾期[^。；]{0,30}")
 _due = re.compile(rf"(?:于|定于|至|到|借期至|借款期限[^。；]{{0,24}}?[至到—-]|还款(?:期限|日期|时间)(?:为|是|至)?)({DAY})(?:（[^）]*）)?(?:止)?(?:之?前)?(?:归还|偿还|还清|还款|付清|还)?")
@@ -148,7 +150,7 @@ def terms(s: Source, part: Part, story: LoanStory, names: tuple) -> None:
     "Fill in rate, due day, interest kept back and money delivered. 利率、期限、预扣利息、实际交付"
     t, (a, b) = s.t, part
     late = [m.span() for m in _late.finditer(t, a, b)]
-    told = [(f, _at(s, f.start)) for m in _agreed.finditer(t, a, b) if not re.search("银行|请求|判令", m[0][:10]) or "同期" in m[0] for f in rates(s, *m.span())]
+    told = [(f, _at(s, f.start)) for m in _agreed.finditer(t, a, b) if not (story.found and _retold.search(t, max(a, t.rfind("。", a, m.start())), m.start())) for f in rates(s, *m.span())]
     fresh = {f.start: (f, any(x <= i < y for x, y in late)) for f, i in told}
     story.rate = _one([f for f, is_late in fresh.values() if not is_late], "several rates agreed 约定利率不一", story)
     story.overdue_rate = _one([f for f, is_late in fresh.values() if is_late], "several overdue rates 逾期利率不一", story)
@@ -161,13 +163,13 @@ def terms(s: Source, part: Part, story: LoanStory, names: tuple) -> None:
         near = [x for x in sums(s, m.end(), min(b, m.end() + 24), names)]
         if near and near[0].start - m.end() < 12: story.delivered = near[0].field
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #5385c7da
+# %% ../../notebooks/data/papers_civil_loan.ipynb #0adf379e
 def loan_story(s: Source, p: CivilParts, people: list[CivilParty]) -> LoanStory | None:
     "The loans a paper tells of; None where it tells of none. 借款事实"
     names = tuple(x.name.value for x in people)
     for part, by_court in ((p.findings, True), (p.facts, False), (p.view, True)):
         if part.end <= part.start: continue
-        each, total = loans(s, part, names)
+        each, total = loans(s, part, names, not by_court)
         if not each and not total: continue
         story = LoanStory(by_court, each or [Loan(total)], total)
         story.delivery, story.iou_cash = delivery(s, part, people)
