@@ -131,7 +131,7 @@ def award(s: Source, p: CivilParts, body: Field | None) -> Award:
     if m := _contract.search(t, p.head.end, p.orders.start): a.contract_on = _dayed(s, m, 1)
     return a
 
-# %% ../../notebooks/data/papers_civil_instruments.ipynb #1a1e4d7b
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #322dfcfb
 @dataclass(slots=True)
 class Notarial:
     "A notarised debt or a certificate of enforcement. 赋强公证书、执行证书"
@@ -149,7 +149,7 @@ class Notarial:
 _deed = re.compile(r"（[12]\d{3}）[一-龥]{1,14}?(?:证|公证)(?!执)[一-龥]{0,3}字第?\d{1,7}号")
 _certificate = re.compile(r"（[12]\d{3}）[一-龥]{1,14}?(?:证执|执证|执)[一-龥]{0,3}字第?\d{1,7}号")
 _promise = re.compile(r"(?:愿意|自愿|同意|承诺)[^。；]{0,12}(?:接受|直接接受)?(?:依法)?(?:直接)?(?:申请)?强制执行")
-_seen = re.compile(r"(?:债务人|借款人|乙方|双方|各方|甲、乙双方)[^。；]{0,60}?(?:(?:亲自)?(?:来|到)(?:到)?(?:我|本|公证)处|在(?:我|本)?(?:公证员|处)[^。；]{0,6}面前)[^。；]{0,30}?(?:签|申请|办理)?")
+_seen = re.compile(r"(?:债务人|借款人|乙方|双方|各方|甲、乙双方)[^。；]{0,60}?(?:(?:亲自)?(?:来|到)(?:到)?(?:我|本)?(?:公证)?处|在(?:我|本)?(?:公证员|处)[^。；]{0,6}面前)[^。；]{0,30}?(?:签|申请|办理)?")
 _by_proxy = re.compile(r"(?:债务人|借款人|乙方)的?(?:委托)?代理人|代理债务人|委托[^。；，]{2,8}代为")
 _object = re.compile(r"执行标的(?:额|金额)?(?:为|如下|包括|是|：)*")
 

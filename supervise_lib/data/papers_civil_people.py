@@ -14,8 +14,8 @@ from .papers_heading import _birth, _id, _sex, case_no, court
 from .papers_text import Field, Part, Source
 from .numerals import chinese_date
 
-# %% ../../notebooks/data/papers_civil_people.ipynb #727e8ba2
-_bodies = {"award": re.compile(r"([一-龥（）]{2,40}?(?:仲裁委员会|仲裁委|仲裁院|国际仲裁中心))\n?(?:仲裁)?(?:裁决书|调解书)"), "notarial": re.compile(r"([一-龥]{2,30}公证处)"), "execution_certificate": re.compile(r"([一-龥]{2,30}公证处)"),
+# %% ../../notebooks/data/papers_civil_people.ipynb #c89f382e
+_bodies = {"award": re.compile(r"([一-龥（）]{2,40}?(?:仲裁委员会|仲裁委|仲裁院|国际仲裁中心))\n?(?:仲裁)?(?:裁决书|调解书)"), "notarial": re.compile(r"中华人民共和国([一-龥]{2,30}公证处)|^([一-龥]{2,30}公证处)|\n(?!中华)([一-龥]{2,30}公证处)(?=\n|$)"), "execution_certificate": re.compile(r"中华人民共和国([一-龥]{2,30}公证处)|^([一-龥]{2,30}公证处)|\n(?!中华)([一-龥]{2,30}公证处)(?=\n|$)"),
            "mediation_agreement": re.compile(r"([一-龥]{2,40}(?:调解委员会|调解中心|调解室))")}
 _body_no = re.compile(r"(（[12]\d{3}）[一-龥]{1,16}?(?:第)?\d{1,7}号|[一-龥]{1,16}?（[12]\d{3}）第?\d{1,7}号|编号[：]?([A-Za-z0-9（）〔〕\-一-龥]{2,30}))")
 
@@ -23,7 +23,7 @@ def body(s: Source, kind: str | None) -> Field | None:
     "The court, commission, notary office or committee whose paper it is. 制作机关"
     if kind not in _bodies: return court(s)
     m = _bodies[kind].search(s.t, 0, 600) or (_bodies[kind].search(s.t, max(0, len(s.t) - 300)) if kind in ("notarial", "execution_certificate", "mediation_agreement") else None)
-    return s.field(m[1], *m.span(1)) if m else None
+    return s.field(m[m.lastindex], *m.span(m.lastindex)) if m else None
 
 def number(s: Source, kind: str | None) -> Field | None:
     "The number of the case or paper, brackets normalised. 案号（文号）"
@@ -32,7 +32,7 @@ def number(s: Source, kind: str | None) -> Field | None:
     if not m: return None
     return s.field(m[2] or m[1], *m.span(2 if m[2] else 1))
 
-# %% ../../notebooks/data/papers_civil_people.ipynb #e47fe2ee
+# %% ../../notebooks/data/papers_civil_people.ipynb #73f330d2
 @dataclass(slots=True)
 class Agent:
     "Someone who speaks for a party. 代理人"
@@ -59,7 +59,7 @@ class CivilParty:
 _R = "|".join(ROLES)
 _bracket = r"(?:（[^）\n]{1,24}）)?"
 _opening = re.compile(rf"(?:(?:^|(?<=[。；\n，、]))(?P<r1>{_R})(?:暨?反诉[原被]告)?{_bracket}[一二三四五六七八九1-9]?[：]?|(?<![审诉系托])(?P<r2>{_R}){_bracket}[一二三四五六七八九1-9]?：)(?P<name>[^，。；：、（\n]{{2,40}}?)(?=[，。；（、\n]|$|(?:{_R})：|委托(?:诉讼)?代理人|法定代表人)")
-_not_party = re.compile(r"^[与和及诉因]|诉称|辩称|一案|提出|诉请|认为|未到|主张|均|请求|提交|不服|承认|委托|提供|以上|上述|共同|为证明|为支持|因与|的")
+_not_party = re.compile(r"^[与和及诉因]|诉称|辩称|一案|提出|诉请|认为|未到|主张|均|请求|提交|不服|承认|委托|提供|以上|上述|共同|为证明|为支持|因与|的|承诺|履行|承诺|履行")
 _aside = re.compile(r"（(?!曾用|又名|系|原名|别名|反诉|原审|以下|下称|简称|身份|男|女|已|一审|二审)([一-龥]{2,8})）[一-龥]{0,30}")
 _organisation = re.compile(r"(?:公司|银行|厂|社|店|中心|医院|学校|委员会|企业|局|事务所|经营部|营业部|支行|分行|商行|协会|集团|政府|大队|幼儿园|服务部|工作室|酒店|超市|办事处|项目部|农场|公证处)(?:（[^）]*）)?$")
 

@@ -146,7 +146,7 @@ def _notarial_row(p, region, ids, doc_id):
                 creditor_party_id=creditor, debtor_party_id=debtor, is_debtor_present=None if certificate else value(n.is_debtor_present), contract_date=value(n.contract_on), principal_stated_yuan=_money(value(n.principal)), rate_year=_year(rate),
                 exec_cert_no=(value(n.certificate_no) or value(p.case_no)) if certificate else None, exec_cert_date=value(p.signed_on) if certificate else None, exec_cert_yuan=_money(value(n.sum)), doc_id=doc_id, region_code=region)
 
-# %% ../../notebooks/data/papers_civil_rows.ipynb #c25b96f9
+# %% ../../notebooks/data/papers_civil_rows.ipynb #8e6f657c
 def _told(x):
     x = plain(x)
     return " ".join(f"{k}={v}" for k, v in x.items()) if isinstance(x, dict) else " ".join(map(str, x)) if isinstance(x, list) else None if x is None else str(x)
@@ -165,7 +165,7 @@ def civil_rows(paper: CivilPaper, doc_id: str | None = None, region_code: str | 
     ids = {x.name.value: (known or {}).get((case, x.name.value)) or party_key(x, doc_id) for x in p.parties}
     for x in p.parties:
         key = ids[x.name.value]
-        tables["parties"].append(dict(party_id=key, party_kind="organisation" if x.is_organisation else "person", person_id_no=None if x.is_organisation else key[2:], uscc=value(x.id_no) if x.is_organisation else None, party_name=x.name.value, region_code=region))
+        tables["parties"].append(dict(party_id=key, party_kind="organisation" if x.is_organisation else "person", person_id_no=None if x.is_organisation else key[2:], uscc=value(x.id_no) if x.is_organisation else None, party_name=x.name.value))
         if not x.is_organisation: tables["persons"].append(dict(person_id_no=key[2:], person_name=x.name.value, gender=value(x.sex), birth_date=value(x.birth), region_code=region))
     if p.kind in ("civil_judgment", "civil_ruling", "civil_mediation", "confirmation"):
         if p.kind != "confirmation" and (p.kind != "civil_ruling" or p.closing): tables["civil_cases"].append(_case_row(p, case, region))

@@ -125,7 +125,7 @@ def _fraction(word):
     number = lambda x: Decimal(x) if re.fullmatch(r"\d+(\.\d+)?", x) else Decimal(chinese_number(x) or 0)
     return number(whole) / 100 + (number(rest.rstrip("厘")) / 1000 if rest else 0)
 
-# %% ../../notebooks/data/papers_civil_sums.ipynb #223f11df
+# %% ../../notebooks/data/papers_civil_sums.ipynb #86033923
 def _times(word):
     if not word: return Decimal(1)
     if word[-1] in "%％": return Decimal(word[:-1]) / 100
@@ -139,7 +139,7 @@ def _as_rate(m):
     value, per = _fraction(m["v" + k] if k != "4" else m["v4"] + "分"), m["p" + k]
     if value is None or per == "日": return None
     if per == "月": return Rate(month=value)
-    return Rate(year=value * 10 if "分" in m[0] or "厘" in m[0] else value)       # 年息1分 is a tenth a year
+    return Rate(year=value * 10 if m["v" + k][-1] in "分厘" else value)       # 年息1分 is a tenth a year
 
 def rates(s: Source, start: int, end: int) -> list[Field]:
     "Every rate told in a stretch, as `Rate`, in order. 文中利率"
