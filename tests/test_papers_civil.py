@@ -202,7 +202,7 @@ def test_public_cases_with_fields(shared):
         if r.get("类别") != "民事" or not (r.get("原告（公诉）") and r.get("被告") and r.get("案号") and results): continue
         names, others = r["原告（公诉）"], r["被告"]
         if re.search("[、，,；]", names + others): continue
-        listed = "".join(f"{n}、{x}；\n" for n, x in zip("一二三四五六七八", [re.sub("^[一二三]、", "", x) for x in results]))
+        listed = "".join(f"{n}、{x}；\n" for n, x in zip("一二三四五六七八", [re.sub("^[一二三]、", "", x) for x in results], strict=False))
         p = read_civil(f"某县人民法院\n民事判决书\n{r['案号']}\n原告：{names}。\n被告：{others}。\n原告{names}与被告{others}{r['案由']}一案，现已审理终结。\n原告向本院提出诉讼请求：{r.get('原告诉请判令（公诉机关指控）', '')}\n经审理查明：{r.get('基本案情', '')}\n"
                        f"本院认为，{r.get('法院意见', '')}判决如下：\n{listed}案件受理费50元，由被告负担。\n审判员 丙某")
         mark("number", value(p.case_no) == r["案号"].replace("(", "（").replace(")", "）"))

@@ -36,7 +36,7 @@ def rate_words(dice: Dice, month: Decimal | None) -> str:
     if float(month) * 100 == int(float(month) * 100): ways += [f"月息{hundredth}分", f"月息{chinese(int(float(month) * 100))}分"]
     return dice.pick(ways)
 
-# %% ../../notebooks/data/demo_papers_civil.ipynb #010c8616
+# %% ../../notebooks/data/demo_papers_civil.ipynb #bffe9936
 @dataclass
 class CivilCase:
     "An invented loan case. 虚构借贷案件"
@@ -60,6 +60,7 @@ class CivilCase:
 
 COURT, CODE = "某市某区人民法院", "皖0000"
 
+# %% ../../notebooks/data/demo_papers_civil.ipynb #115f81d8
 def civil_case(dice: Dice, serial: int) -> CivilCase:
     "A case with its people, days and sums. 案情"
     c = CivilCase(dice, serial)

@@ -21,7 +21,7 @@ from .papers_civil_text import CivilParts, civil_parts, civil_source
 from .papers_heading import accepted_on, hearing_dates
 from .papers_text import Field, Source, _kind, value
 
-# %% ../../notebooks/data/papers_civil.ipynb #ae391ecf
+# %% ../../notebooks/data/papers_civil.ipynb #d626b78c
 CIVIL = ("civil_judgment", "civil_ruling", "civil_mediation", "confirmation", "award", "notarial", "execution_certificate", "mediation_agreement")
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class CivilPaper:
 
     def to_accept(self, id) -> dict: return _accept(self, id)
 
+# %% ../../notebooks/data/papers_civil.ipynb #507ff5be
 def ordered_total(found: list[Order]) -> Decimal | None:
     "The money of all items that order payment. 判付总额"
     paid = [o for o in found if o.kind in ("pay", "offset", "joint") and any(x.use in ("sum", "total") for x in o.sums)]
@@ -106,7 +107,7 @@ def read_civil(text: str, kind: str | None = None) -> CivilPaper:  # kind: where
     if kind in ("notarial", "execution_certificate"): paper.notarial = notarial(s, p, kind, people)
     return paper
 
-# %% ../../notebooks/data/papers_civil.ipynb #5de725e4
+# %% ../../notebooks/data/papers_civil.ipynb #2ad9881f
 _PLAIN = ("body", "case_no", "level", "cause", "procedure", "filed_on", "signed_on", "panel", "announced", "closing")
 
 def _of_people(paper):
@@ -137,6 +138,7 @@ def _of_loan(paper):
     for name in ("total", "delivery", "iou_cash", "rate", "overdue_rate", "due_on", "kept_back", "delivered"): yield f"{by}_{name}", None, getattr(story, name)
     for f in story.proofs: yield f"{by}_proof", None, f
 
+# %% ../../notebooks/data/papers_civil.ipynb #4aeee023
 _OTHERS = {"agreement": ("day", "body", "number", "applied_on", "accepted_on", "outcome", "is_both_present"), "award": ("is_final", "accepted_on", "employed", "contract_on"),
            "notarial": ("deed_no", "certificate_no", "principal", "rate", "sum", "promise", "is_debtor_present", "contract_on")}
 

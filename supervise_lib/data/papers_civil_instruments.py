@@ -20,7 +20,7 @@ from .papers_civil_text import CivilParts
 from .papers_dates import DAY
 from .papers_text import Field, Part, Source
 
-# %% ../../notebooks/data/papers_civil_instruments.ipynb #dc4281c1
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #b2221538
 @dataclass(slots=True)
 class Agreement:
     "A mediation agreement as told. 调解协议"
@@ -45,6 +45,7 @@ class Agreement:
         start = next((f.value for f in (self.accepted_on, self.applied_on) if f and f.value), None)
         return (self.decided_on - start).days if start and self.decided_on else None
 
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #a6c42653
 _held = re.compile(rf"(?:于)?({DAY})[，]?(?:在)?(?:经|由|在)?([一-龥]{{2,40}}?(?:调解委员会|调解中心|调解室|调解组织|调解工作室))[^。；]{{0,12}}(?:主持)?(?:调解)?")
 _held_by = re.compile(rf"(?:经|由|在)([一-龥]{{2,40}}?(?:调解委员会|调解中心|调解室|调解组织|调解工作室))(?:人民调解员[^，。；]{{2,8}})?(?:的)?(?:主持)?(?:下)?(?:调解)?[^。；]{{0,16}}?(?:于)?({DAY})[^。；]{{0,12}}达成")
 _reached = re.compile(rf"(?:于)?({DAY})[^。；]{{0,40}}?达成(?:了)?[^。；]{{0,12}}?(?:协议|{DAY})")
@@ -131,7 +132,7 @@ def award(s: Source, p: CivilParts, body: Field | None) -> Award:
     if m := _contract.search(t, p.head.end, p.orders.start): a.contract_on = _dayed(s, m, 1)
     return a
 
-# %% ../../notebooks/data/papers_civil_instruments.ipynb #322dfcfb
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #e040aad2
 @dataclass(slots=True)
 class Notarial:
     "A notarised debt or a certificate of enforcement. 赋强公证书、执行证书"
@@ -146,6 +147,7 @@ class Notarial:
     instrument: str = "other"
     doubts: list[str] = field(default_factory=list)
 
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #41dee9ad
 _deed = re.compile(r"（[12]\d{3}）[一-龥]{1,14}?(?:证|公证)(?!执)[一-龥]{0,3}字第?\d{1,7}号")
 _certificate = re.compile(r"（[12]\d{3}）[一-龥]{1,14}?(?:证执|执证|执)[一-龥]{0,3}字第?\d{1,7}号")
 _promise = re.compile(r"(?:愿意|自愿|同意|承诺)[^。；]{0,12}(?:接受|直接接受)?(?:依法)?(?:直接)?(?:申请)?强制执行")
@@ -172,6 +174,7 @@ def notarial(s: Source, p: CivilParts, kind: str, people: list[CivilParty]) -> N
     if kind == "execution_certificate": _enforceable(s, n, names)
     return n
 
+# %% ../../notebooks/data/papers_civil_instruments.ipynb #8cf50f0a
 def _enforceable(s, n, names):
     m = _object.search(s.t)
     if not m: return

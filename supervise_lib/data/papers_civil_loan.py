@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['Loan', 'LoanStory', 'loans', 'delivery', 'terms', 'loan_story']
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #20b5ffe3
+# %% ../../notebooks/data/papers_civil_loan.ipynb #a7479fc7
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from .numerals import chinese_date
 from .papers_civil_people import CivilParty
-from .papers_civil_sums import Sum, rates, sums
+from .papers_civil_sums import rates, sums
 from .papers_civil_text import CivilParts
 from .papers_dates import DAY, moments
 from .papers_text import Field, Part, Source
@@ -40,7 +39,7 @@ class LoanStory:
     delivered: Field | None = None
     doubts: list[str] = field(default_factory=list)
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #a49a5aa0
+# %% ../../notebooks/data/papers_civil_loan.ipynb #c50d2f25
 _lent = re.compile(r"借(?:款|给|到|走|出|得|取|了|人民币|现金|\d|[壹贰叁肆伍陆柒捌玖拾一二三四五六七八九十])|出借|借贷")
 _lent_behind = re.compile(r"^(?:的)?(?:借款|现金|款项)?(?:出借|借给|借款给)")
 _not_lent = re.compile(r"尚欠|尚余|剩余|余款|未还|已?偿还|归还|还款|还了|支付(?:了)?(?:借款)?利息|付息|返还|担保费|还清|仅还|还本|抵押|转让|起诉|诉讼请求|请求|判令|违约金|利息(?:共)?(?:计|为)?$|手续费")
@@ -54,10 +53,10 @@ def _loan_sums(s, a, b, names, claimed=False):
         clause = t[start:x.start]
         wide = t[max(a, *(t.rfind(c, a, x.start) + 1 for c in "；。\n")):x.start]
         if _not_lent.search(clause) or not claimed and _retold.search(wide): continue
-        if _lent.search(clause) or _lent_behind.match(t[x.end:x.end + 10]) or (re.fullmatch(r"[、和及]?(?:第[一二三四五]次|人民币|另|又)?", clause.rpartition("、")[2] or "、") and _lent.search(wide) and not _not_lent.search(wide)):
+        if x.use == "total" and _lent.search(t, max(a, t.rfind("。", a, x.start) + 1), x.start) or _lent.search(clause) or _lent_behind.match(t[x.end:x.end + 10]) or (re.fullmatch(r"[、和及]?(?:第[一二三四五]次|人民币|另|又)?", clause.rpartition("、")[2] or "、") and _lent.search(wide) and not _not_lent.search(wide)):
             yield x, start
 
-# %% ../../notebooks/data/papers_civil_loan.ipynb #62e56b42
+# %% ../../notebooks/data/papers_civil_loan.ipynb #33641745
 _quote = re.compile(r"[“\"‘][^”\"’]{0,200}[”\"’]")
 
 def _dated(s, a, b, x, told):
@@ -84,6 +83,7 @@ def loans(s: Source, part: Part, names: tuple, claimed: bool = False) -> tuple[l
         seen.add(key); found.append(Loan(x.field, day))
     return _paired(found, told, s), total
 
+# %% ../../notebooks/data/papers_civil_loan.ipynb #7854da99
 def _paired(found, told, s):
     "Loans listed behind several dates: the first takes the first date, and so on, where there are as many; else no day is certain."
     groups = {}

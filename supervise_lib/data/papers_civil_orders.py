@@ -41,7 +41,7 @@ def due(s: Source, start: int, end: int) -> list[Field]:
     m = _by_days.search(s.t, start, end)
     return [s.field((chinese_number(m[1]), "months" if m[2] == "月" else "days"), *m.span())] if m and chinese_number(m[1]) else []
 
-# %% ../../notebooks/data/papers_civil_orders.ipynb #9523cc6d
+# %% ../../notebooks/data/papers_civil_orders.ipynb #15a7034c
 @dataclass(slots=True)
 class Order:
     "One item of a judgment, award or agreement. 判项（条款）"
@@ -63,6 +63,8 @@ class Order:
         return None if not plain or any(x.yuan is None for x in plain) else sum(x.yuan for x in plain)
 
 _PAY = "支付|偿还|归还|给付|返还|赔偿|退还|清偿|付清|还清|退付|偿付|付给|补偿"
+
+# %% ../../notebooks/data/papers_civil_orders.ipynb #4872cca1
 _item_kinds = [("reject", re.compile(r"^[^。；]{0,6}驳回")), ("uphold", re.compile(r"^[^。；]{0,6}(?:维持|撤销)|驳回上诉")), ("transfer_property", re.compile(r"(?:过户|归[^，。；]{1,20}所有|所有权[^，。；]{0,6}归|产权[^，。；]{0,6}归|变更登记|转移登记)")), ("offset", re.compile(r"抵(?:偿|销|债)|以房抵|折抵")),
                ("housing_fund", re.compile("公积金")), ("priority", re.compile("优先受偿")), ("confirm_labour", re.compile(r"劳动关系")), ("pay", re.compile(rf"(?:{_PAY})[^。；]*?(?:元|息|款|费)|(?:款项?|元)[^。；]{{0,20}}(?:付清|还清)")),
                ("joint", re.compile(r"连带(?:清偿|赔偿|保证|还款)?责任")), ("confirm", re.compile(r"确认|解除|有效|无效")), ]
@@ -77,6 +79,7 @@ def _pays(t, a, b, people):
     payees = tuple(x.name.value for x in (meant(t, split, m.start(), people) if given else meant(t, m.end(), min(b, m.end() + 60), people)))
     return payers, tuple(n for n in payees if n not in payers)
 
+# %% ../../notebooks/data/papers_civil_orders.ipynb #ea6f4905
 def order(s: Source, seq: int, a: int, b: int, people: list[CivilParty]) -> Order:
     "One item read. 判项读取"
     t, names = s.t, tuple(x.name.value for x in people)

@@ -5,10 +5,9 @@
 # %% auto #0
 __all__ = ['MONEY', 'KINDS', 'yuan', 'Sum', 'sums', 'Rate', 'rates', 'Interest', 'interest']
 
-# %% ../../notebooks/data/papers_civil_sums.ipynb #9a622242
+# %% ../../notebooks/data/papers_civil_sums.ipynb #51a0bc0d
 import re
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 

@@ -46,16 +46,16 @@ def first(pattern: re.Pattern, t: str, start: int, end: int) -> int | None:
     m = pattern.search(t, start, end)
     return m.start() if m else None
 
-# %% ../../notebooks/data/papers_civil_text.ipynb #bdc3bcdb
+# %% ../../notebooks/data/papers_civil_text.ipynb #f084c491
 _order_words = re.compile(r"(?:判决|裁定|裁决|决定)如下[：。]?|(?:判决|裁决)[：]\n?(?=一、|1、)")
 _term_words = re.compile(r"达成(?:了)?(?:如下|以下|下列)?(?:调解|和解)?协议(?:内容)?(?:如下)?(?:，(?:并)?请求[^。：]{0,16}确认)?[：]|协议(?:内容)?如下[：]")
 _orders_over = re.compile(r"如不服|如果?(?:被告|当事人|[^。；\n]{1,30})?未按(?:照)?(?:本|上述)?(?:判决|裁决|调解书|协议)?[^。；\n]{0,12}(?:指定|确定|约定|规定)?[^。；\n]{0,8}期间履行|(?:本案)?(?:案件)?受理费|(?:本案)?诉讼费|(?:本案)?仲裁(?:费|处理费)|财产保全费"
                           r"|(?:上述|以上)(?:调解)?协议|本(?:判决|裁定|裁决|调解书|协议书)(?:书)?(?:为终|自|经|一式|送达)|\n(?:代理|助理)?审判[长员]|审判长|\n(?:首席)?仲裁员|\n(?:代)?书记员|当事人应当按照|\n附[：录相件本]|\n人民调解员")
 
 def _orders(t, title_end, kind):
-    last = None
-    for last in (_term_words if kind in ("civil_mediation", "mediation_agreement") else _order_words).finditer(t, title_end): 
-        if kind in ("civil_mediation", "mediation_agreement"): break
+    mediated = kind in ("civil_mediation", "mediation_agreement")
+    found = list((_term_words if mediated else _order_words).finditer(t, title_end))
+    last = None if not found else found[0] if mediated else found[-1]
     if last is None: return Part(len(t), len(t)), Part(len(t), len(t))
     end = first(_orders_over, t, last.end(), len(t))
     if end is not None and re.match("(?:本案)?(?:案件)?(?:受理|诉讼|仲裁)|财产保全", t[end:end + 8]) and kind == "civil_mediation":       # who bears the fee may be a term
