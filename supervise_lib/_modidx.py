@@ -2569,6 +2569,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                  'supervise_lib/data/papers_civil.py'),
                                                  'supervise_lib.data.papers_civil.CivilPaper.claimed': ( 'data/papers_civil.html#civilpaper.claimed',
                                                                                                          'supervise_lib/data/papers_civil.py'),
+                                                 'supervise_lib.data.papers_civil.CivilPaper.items': ( 'data/papers_civil.html#civilpaper.items',
+                                                                                                       'supervise_lib/data/papers_civil.py'),
                                                  'supervise_lib.data.papers_civil.CivilPaper.ordered': ( 'data/papers_civil.html#civilpaper.ordered',
                                                                                                          'supervise_lib/data/papers_civil.py'),
                                                  'supervise_lib.data.papers_civil.CivilPaper.quote': ( 'data/papers_civil.html#civilpaper.quote',

@@ -21,9 +21,10 @@ from .papers_civil_text import CivilParts, civil_parts, civil_source
 from .papers_heading import accepted_on, hearing_dates
 from .papers_text import Field, Source, _kind, value
 
-# %% ../../notebooks/data/papers_civil.ipynb #d626b78c
+# %% ../../notebooks/data/papers_civil.ipynb #4b80c4d0
 CIVIL = ("civil_judgment", "civil_ruling", "civil_mediation", "confirmation", "award", "notarial", "execution_certificate", "mediation_agreement")
 
+# %% ../../notebooks/data/papers_civil.ipynb #dd1c9cf9
 @dataclass(slots=True)
 class CivilPaper:
     "What a civil paper says; a field that is not told is None. 民事文书读取结果"
@@ -53,19 +54,16 @@ class CivilPaper:
     award: Award | None = None
     notarial: Notarial | None = None
 
-    def quote(self, f: Field | None) -> str | None:
-        "The original words of a field."
-        return None if f is None else self.source.quote(f)
+    def quote(self, f: Field | None) -> str | None: return None if f is None else self.source.quote(f)
 
     @property
-    def claimed(self) -> Decimal | None:
-        "All that is asked for, in yuan. 诉请总额"
-        return asked_total(self.claims)
+    def claimed(self) -> Decimal | None: return asked_total(self.claims)            # all that is asked for, in yuan
 
     @property
-    def ordered(self) -> Decimal | None:
-        "All that is ordered or agreed to be paid, in yuan; nought where every claim is rejected, None where a sum is in doubt. 判决（调解、裁决）总额"
-        return ordered_total(self.orders or (self.agreement.terms if self.agreement else []))
+    def items(self) -> list[Order]: return self.orders or (self.agreement.terms if self.agreement else [])
+
+    @property
+    def ordered(self) -> Decimal | None: return ordered_total(self.items)           # all that is ordered or agreed
 
     def to_accept(self, id) -> dict: return _accept(self, id)
 
@@ -107,7 +105,7 @@ def read_civil(text: str, kind: str | None = None) -> CivilPaper:  # kind: where
     if kind in ("notarial", "execution_certificate"): paper.notarial = notarial(s, p, kind, people)
     return paper
 
-# %% ../../notebooks/data/papers_civil.ipynb #2ad9881f
+# %% ../../notebooks/data/papers_civil.ipynb #03fcd481
 _PLAIN = ("body", "case_no", "level", "cause", "procedure", "filed_on", "signed_on", "panel", "announced", "closing")
 
 def _of_people(paper):
@@ -123,7 +121,7 @@ def _of_people(paper):
 
 def _of_money(paper):
     for x in paper.claims: yield f"claim:{x.kind}:{x.use}", None, x.field
-    for o in (paper.orders or (paper.agreement.terms if paper.agreement else [])):
+    for o in paper.items:
         yield f"order:{o.kind}", None, o.text
         for x in o.sums: yield f"order_sum:{x.kind}:{x.use}", None, x.field
         for f in o.due: yield "order_due", None, f
@@ -155,7 +153,7 @@ def doubts(paper: CivilPaper) -> list[str]:
     said = [f.doubt for _, _, f in fields(paper) if f.doubt] + (paper.loan.doubts if paper.loan else [])
     return list(dict.fromkeys(said))
 
-# %% ../../notebooks/data/papers_civil.ipynb #8ae717b5
+# %% ../../notebooks/data/papers_civil.ipynb #1d1976cf
 def plain(x):
     "A value as JSON can hold it."
     if isinstance(x, Rate): return {k: plain(v) for k, v in x._asdict().items() if v is not None}
@@ -170,9 +168,9 @@ def _accept(paper, id):
     came, how = {x.name: x.came.value for x in paper.presence}, {x.name: x.how.value for x in paper.answers}
     people = [dict(name=x.name.value, role=x.role, organisation=x.is_organisation, came=came.get(x.name.value), answer=how.get(x.name.value),
                    agents=[dict(name=a.name.value, kind=value(a.kind), firm=value(a.firm)) for a in x.agents]) for x in paper.parties]
-    story, items = paper.loan, paper.orders or (paper.agreement.terms if paper.agreement else [])
+    story = paper.loan
     loan = story and dict(found=story.found, loans=[dict(yuan=plain(x.principal.value), day=plain(value(x.day))) for x in story.loans], **{n: plain(value(getattr(story, n))) for n in ("delivery", "rate", "due_on", "kept_back", "delivered")})
-    return dict(id=id, **{n: plain(value(getattr(paper, n))) for n in _PLAIN}, hearings=[plain(f.value) for f in paper.hearings], parties=people, claimed=plain(paper.claimed), ordered=plain(paper.ordered), items=[_item(o) for o in items],
+    return dict(id=id, **{n: plain(value(getattr(paper, n))) for n in _PLAIN}, hearings=[plain(f.value) for f in paper.hearings], parties=people, claimed=plain(paper.claimed), ordered=plain(paper.ordered), items=[_item(o) for o in paper.items],
                 fees=[dict(kind=x.kind, full=plain(value(x.full)), halved=plain(value(x.halved)), is_halved=x.is_halved) for x in paper.fees], is_default=is_default(paper), loan=loan,
                 **{part: x and {n: plain(value(getattr(x, n))) for n in names} for part, names in _OTHERS.items() for x in [getattr(paper, part)]}, doubts=doubts(paper), kind=paper.kind,
                 fields=[dict(field=n, about=who, value=plain(f.value), start=f.start, end=f.end, doubt=f.doubt) for n, who, f in fields(paper)])
