@@ -24,7 +24,7 @@ from .papers_text import Field, Source, _kind, value
 # %% ../../notebooks/data/papers_civil.ipynb #4b80c4d0
 CIVIL = ("civil_judgment", "civil_ruling", "civil_mediation", "confirmation", "award", "notarial", "execution_certificate", "mediation_agreement")
 
-# %% ../../notebooks/data/papers_civil.ipynb #dd1c9cf9
+# %% ../../notebooks/data/papers_civil.ipynb #ba6e27ed
 @dataclass(slots=True)
 class CivilPaper:
     "What a civil paper says; a field that is not told is None. 民事文书读取结果"
@@ -58,10 +58,8 @@ class CivilPaper:
 
     @property
     def claimed(self) -> Decimal | None: return asked_total(self.claims)            # all that is asked for, in yuan
-
     @property
     def items(self) -> list[Order]: return self.orders or (self.agreement.terms if self.agreement else [])
-
     @property
     def ordered(self) -> Decimal | None: return ordered_total(self.items)           # all that is ordered or agreed
 
