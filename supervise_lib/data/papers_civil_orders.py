@@ -94,7 +94,7 @@ def orders(s: Source, part: Part, people: list[CivilParty]) -> list[Order]:
     "The items of a judgment, award or agreement. 判决主文、裁决主文、协议条款"
     return [order(s, n, x.start, x.end, people) for n, x in enumerate(items(s.t, part.start, part.end), 1)]
 
-# %% ../../notebooks/data/papers_civil_orders.ipynb #442f5eeb
+# %% ../../notebooks/data/papers_civil_orders.ipynb #f537749f
 _changed = re.compile(r"(?:诉讼请求)?(?:变更|明确)(?:诉讼请求)?为[：]?(?:要求)?")
 _costs = re.compile(r"(?:诉讼|案件受理|本案)[^，。；]{0,8}费[^，。；]{0,8}由|费用?由[^，。；]{1,12}(?:承担|负担)")
 
@@ -106,7 +106,7 @@ def claims(s: Source, p: CivilParts, people: list[CivilParty]) -> list[Sum]:
     listed = items(s.t, at, p.claims.end)
     stretches = [Part(at, listed[0].start), *listed] if listed else []
     out, said = [], set()
-    for x in (x for part in stretches if not _costs.search(s.t[part.start:part.start + 24]) for x in sums(s, part.start, part.end, names)):
+    for x in (x for part in stretches if not _costs.search(s.t, part.start, min(part.end, part.start + 24)) for x in sums(s, part.start, part.end, names)):
         if x.use == "sum" and x.yuan is not None and (x.kind, x.yuan) in said: continue      # repeated in a bracket or for a second defendant: asked for once
         said.add((x.kind, x.yuan)); out.append(x)
     return out
