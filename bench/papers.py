@@ -1,12 +1,15 @@
-"""How fast are judgments read?  python bench/papers.py [--rows] [--seconds 5]
+"""How fast are judgments read?  python bench/papers.py [--rows] [--civil] [--seconds 5]
 
 Reads the judgments of ../shared/data where they are present, else one invented judgment, and prints judgments and characters a second
-and the peak memory of the process.
+and the peak memory of the process. With --civil: invented civil papers of every kind.
 """
 import argparse, gzip, json, os, resource, time
 from pathlib import Path
 
+from supervise_lib.data.demo_papers_civil import WRITERS, civil_paper
 from supervise_lib.data.papers import read_judgment
+from supervise_lib.data.papers_civil import read_civil
+from supervise_lib.data.papers_civil_rows import civil_rows
 from supervise_lib.data.papers_rows import judgment_rows
 
 FILLER = "2018年9月1日20时许，被告人甲小某在某县某路某号门前，趁无人之机，窃得被害人乙某停放的电动车1辆，经鉴定价值人民币2059元，案发后已发还。"
@@ -26,21 +29,26 @@ def texts():
     with gzip.open(shared, "rt", encoding="utf-8") as f: return "shared", [json.loads(line)["text"] for line in f]
 
 
+def civil(): return "invented civil", [civil_paper(kind, i)[0] for i in range(30) for kind in WRITERS]
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     a.add_argument("--rows", action="store_true", help="also make the rows of the tables")
+    a.add_argument("--civil", action="store_true", help="civil papers instead")
     a.add_argument("--seconds", type=float, default=5)
     a = a.parse_args()
-    source, papers = texts()
-    read_judgment(papers[0])                       # load the table of charges before the clock starts
+    source, papers = civil() if a.civil else texts()
+    read, to_rows = (read_civil, civil_rows) if a.civil else (read_judgment, judgment_rows)
+    read(papers[0])                       # load the table of charges before the clock starts
     n = chars = 0
     start = time.perf_counter()
     while (spent := time.perf_counter() - start) < a.seconds:
-        j = read_judgment(papers[n % len(papers)])
-        if a.rows: judgment_rows(j, "d", "340100")
+        j = read(papers[n % len(papers)])
+        if a.rows: to_rows(j, "d", "340100")
         n, chars = n + 1, chars + len(papers[n % len(papers)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{source} judgments: {n / spent:,.0f} a second, {chars / spent / 1e6:.2f} million characters a second, {chars / n:,.0f} characters each, peak memory {peak:.0f} MB")
+    print(f"{source} papers: {n / spent:,.0f} a second, {chars / spent / 1e6:.2f} million characters a second, {chars / n:,.0f} characters each, peak memory {peak:.0f} MB")
 
 
 if __name__ == "__main__": main()

@@ -229,7 +229,7 @@ def why(special: Annotated[str, typer.Argument(help="Name of the special. 专项
     found = r.why(key)
     print(r.title); print(" ".join(f"{k}={found.row[k]}" for k in r.special.key)); print(found)
 
-# %% ../notebooks/cli.ipynb #60d7ee50
+# %% ../notebooks/cli.ipynb #6803bb0e
 @app.command()
 def ingest(table: Annotated[str, typer.Argument(help="Name of the table. 数据表")], files: Annotated[list[Path], typer.Argument(help="CSV, XLSX, JSON lines or Parquet. 文件")],
            region: Annotated[str | None, typer.Option("--region", "-r", help="Region of rows that name none. 缺省地区")] = None, extract_date: Annotated[str | None, typer.Option(help="Day the data were extracted. 数据提取日")] = None,
@@ -243,14 +243,14 @@ def ingest(table: Annotated[str, typer.Argument(help="Name of the table. 数据�
 
 @papers.command("read")
 def papers_read(file: Annotated[Path, typer.Argument(help="JSON lines, plain or .gz, with id and text. 文书文件")], out: Annotated[Path, typer.Option("--out", help="Where to write the fields, JSON lines. 输出文件")]):
-    "Read judgments into fields and check the dates of their terms. 读取裁判文书"
+    "Read judgments and civil papers into fields; criminal judgments are checked for the dates of their terms. 读取刑事、民事文书"
     from supervise_lib.work.reading import read_file
     n = read_file(file, out)
     print(f"{n} documents read → {out} 已读取{n}份")
 
 @papers.command("fill")
 def papers_fill(lake: LakeAt = None):
-    "Read all judgments in the lake and fill the tables that the agencies did not deliver. 由文书补足数据表"
+    "Read all judgments and civil papers in the lake and fill what the agencies did not deliver. 由刑事、民事文书补足数据表"
     places(lake, None)
     from supervise_lib.data.lake import Lake
     from supervise_lib.data.reading import fill

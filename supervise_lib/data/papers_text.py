@@ -23,19 +23,19 @@ def value(field: "Field | None"):
     "The value of a reading; None where nothing was read."
     return None if field is None else field.value
 
-# %% ../../notebooks/data/papers_text.ipynb #792313f1
+# %% ../../notebooks/data/papers_text.ipynb #fb9c3aef
 _level = str.maketrans("０１２３４５６７８９〔［[【(〕］】])﹑､:;,!?﹝﹞", "0123456789（（（（（））））)、、：；，！？（）") | {ord(")"): "）", ord("]"): "）"}
 _space = re.compile(r"[\s\u200b\ufeff]+")
 _begins = re.compile(r"审判|人民陪审|代理审判|助理审判|代书记|书记员|法官助理|二[〇○0OoΟО０零]|被告|原审|上诉人|辩护人|公诉机关|附[：本法相件录]|[一二三四五六七八九十]{1,3}、|（刑期|（缓刑|本院认为|如不服")
 
 class Source:
     "A text, levelled for reading, with the way back to the original characters. 原文与规整文本"
-    def __init__(self, text: str):
+    def __init__(self, text: str, begins: re.Pattern = _begins):     # begins: words before which a paragraph's break is kept
         self.original, parts, self._at, self._shift, shift, last = text, [], [0], [0], 0, 0
         levelled = text.translate(_level)
         for m in _space.finditer(levelled):
             a, b = m.span()
-            keep = a and (levelled[a - 1] in "。：；）”！？院书号日" or _begins.match(levelled, b) or levelled.count("\n", a, b) > 1)
+            keep = a and (levelled[a - 1] in "。：；）”！？院书号日" or begins.match(levelled, b) or levelled.count("\n", a, b) > 1)
             parts += [levelled[last:a], "\n"] if keep else [levelled[last:a]]
             last, shift = b, shift + b - a - (1 if keep else 0)
             if b - a - (1 if keep else 0):
@@ -56,21 +56,33 @@ class Source:
         "The original words of a reading."
         return self.original[field.start:field.end]
 
-# %% ../../notebooks/data/papers_text.ipynb #d461f806
+# %% ../../notebooks/data/papers_text.ipynb #e7ef0872
 _kinds = [("judgment", re.compile(r"(?:刑事|附带民事)[一-龥]{0,8}判决书")), ("ruling", re.compile(r"刑事[一-龥]{0,10}裁定书")),
           ("indictment", re.compile(r"检察院\n?(?:刑事附带民事公益诉讼|刑事附带民事|附带民事)?起诉书(?!指控)")), ("recommendation", re.compile(r"量刑建议书")),
           ("protest", re.compile(r"刑事抗诉书|检察院\n?抗诉书")), ("no_prosecution", re.compile(r"不起诉决定书")),
-          ("civil_judgment", re.compile(r"民事[一-龥]{0,8}(?:判决书|裁定书|调解书)")), ("administrative_judgment", re.compile(r"行政[一-龥]{0,8}(?:判决书|裁定书)"))]
+          ("civil_judgment", re.compile(r"民事[一-龥]{0,8}判决书")), ("civil_ruling", re.compile(r"民事[一-龥]{0,8}裁定书")), ("civil_mediation", re.compile(r"民事[一-龥]{0,8}调解书")),
+          ("award", re.compile(r"仲裁(?:委员会|委|院|中心)?\n?(?:仲裁)?(?:裁决书|调解书)")), ("execution_certificate", re.compile(r"公证处[^。]{0,20}?执行证书|^\n?执行证书")), ("notarial", re.compile(r"公证书")),
+          ("mediation_agreement", re.compile(r"(?:人民)?调解协议书")), ("administrative_judgment", re.compile(r"行政[一-龥]{0,8}(?:判决书|裁定书)"))]
+
+_confirms = re.compile(r"司法确认|确认(?:人民)?调解协议|调解协议[^。]{0,12}(?:有效|无效)|诉前调确|调确字")
+
+def _civil(t, kind):
+    "A ruling on a mediation agreement is a paper of its own kind."
+    return "confirmation" if kind == "civil_ruling" and _confirms.search(t, 0, 900) else kind
 
 def _kind(t):
     head = t[:300]
     found = [(m.start(), n, kind) for n, (kind, pattern) in enumerate(_kinds) if (m := pattern.search(head))]
-    if found: return min(found)[2]
+    if found: return _civil(t, min(found)[2])
     if "人民法院" in head and "判决如下" in t and "被告人" in t: return "judgment"
     return "indictment" if "提起公诉" in t[-900:] and "此致" in t[-900:] else None
 
 def kind_of(text: str) -> str | None:
-    "judgment, ruling, indictment, recommendation, protest, no_prosecution, civil_judgment, administrative_judgment or None. 文书种类"
+    """What a document is, or None. 文书种类
+
+    Criminal: judgment, ruling, indictment, recommendation, protest, no_prosecution. Civil: civil_judgment, civil_ruling, civil_mediation,
+    confirmation, award, notarial, execution_certificate, mediation_agreement. Also administrative_judgment.
+    """
     return _kind(Source(text[:4000] + "\n\n" + text[-1200:] if len(text) > 6000 else text).t)
 
 def is_judgment(text: str) -> bool:

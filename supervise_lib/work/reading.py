@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['ORDER', 'PapersError', 'read_lines', 'rule_answers', 'read_file']
 
-# %% ../../notebooks/work/reading.ipynb #62b8dc9e
+# %% ../../notebooks/work/reading.ipynb #442e69dc
 import datetime as dt, gzip, json, tempfile
 from pathlib import Path
 from ..data.lake import Lake
 from ..data.papers import read_judgment
+from ..data.papers_civil import CIVIL, read_civil
+from ..data.papers_text import kind_of
 from ..data.reading import case_of, marked, rows_of_documents
 from ..data.regions import NATION
 from ..model.rules import judge
@@ -55,12 +57,13 @@ def rule_answers(documents: dict, texts: dict, special: str, rule: str) -> dict[
     said = verdicts.groupby("doc_id")["outcome"].agg(lambda o: min(o, key=ORDER.index)).to_dict()
     return {doc_id: said.get(doc_id, "cannot_tell" if judgment.defendants else "not_applicable") for doc_id, judgment in documents.items()}
 
-# %% ../../notebooks/work/reading.ipynb #90986350
+# %% ../../notebooks/work/reading.ipynb #b41244ef
 def read_file(file: Path, out: Path, special: str = "judgment_consistency", rule: str = "JUDGE_N26") -> int:
-    "Read a file of judgments into fields with the rule's answer, one JSON object a line; the number of documents. 读取文书文件为字段"
+    "Read a file of papers into fields, each by the reader of its kind; judgments get the rule's answer; one JSON object a line; the number of documents. 读取文书文件为字段"
     records = {str(r["id"]): r for r in read_lines(file)}
-    read = {key: read_judgment(r["text"]) for key, r in records.items()}
-    answers = rule_answers(read, {key: r["text"] for key, r in records.items()}, special, rule)
-    lines = [json.dumps(read[key].to_accept(records[key]["id"]) | {"date_check": answers[key]}, ensure_ascii=False) for key in records]
+    kinds = {key: kind_of(r["text"]) for key, r in records.items()}
+    read = {key: read_civil(r["text"], kinds[key]) if kinds[key] in CIVIL else read_judgment(r["text"]) for key, r in records.items()}
+    answers = rule_answers({key: j for key, j in read.items() if kinds[key] not in CIVIL}, {key: r["text"] for key, r in records.items()}, special, rule)
+    lines = [json.dumps(read[key].to_accept(records[key]["id"]) | {"date_check": answers.get(key, "not_applicable")}, ensure_ascii=False) for key in records]
     write_atomic(Path(out), "\n".join(lines) + "\n" if lines else "")
     return len(records)
