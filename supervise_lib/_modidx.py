@@ -223,6 +223,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery.Tale.person': ( 'data/demo_bribery.html#tale.person',
                                                                                                   'supervise_lib/data/demo_bribery.py'),
+                                                 'supervise_lib.data.demo_bribery._enforced': ( 'data/demo_bribery.html#_enforced',
+                                                                                                'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery._sentence': ( 'data/demo_bribery.html#_sentence',
                                                                                                 'supervise_lib/data/demo_bribery.py'),
                                                  'supervise_lib.data.demo_bribery.all_': ( 'data/demo_bribery.html#all_',

@@ -7,10 +7,11 @@ __all__ = ['ORDER', 'WARNINGS', 'BOUGHT', 'LESS', 'LATE', 'NAMES', 'TOGETHER', '
            'NOT_YET', 'NO_WEEKS', 'PER_WEEK', 'ONE', 'estimates_only', 'alarms_only', 'hidden', 'alarms_table',
            'clusters_table', 'weeks_figure', 'alarm_map']
 
-# %% ../../notebooks/publish/early.ipynb #c6527af0
+# %% ../../notebooks/publish/early.ipynb #c7c3ca23
 import numpy as np, pandas as pd
 from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from ..data.regions import region as place
 from .canvas import BLUE, INK, ORANGE, PALE, RED, below, group_names, notes_of, nothing, numbers, sheet, words
 from .tables import Table, table
@@ -70,7 +71,7 @@ def clusters_table(statistics: pd.DataFrame) -> Table:
     d = pd.DataFrame({"where": words(d, "group_label"), "since": words(d, "first"), "k": [hidden(x, k) for x in numbers(d, "k")], "p": numbers(d, "p"), "note": ["—" if s else n for s, n in zip(small, notes_of(d), strict=True)]})
     return table(d, TOGETHER, dict(where=Text("Counties", "县区"), since=SINCE, k=Text("Events", "件数"), p=Text("p", "p"), note=Text("Note", "说明")), notes=[LESS.format(k=k)])
 
-# %% ../../notebooks/publish/early.ipynb #6c61fc47
+# %% ../../notebooks/publish/early.ipynb #a62dfc3b
 SMALL, SEEN, UPTO, RAISED, NOT_YET = Text("fewer than {k}", "少于{k}件"), Text("events of the week", "本周件数"), Text("ordinary up to", "正常上限"), Text("alarm", "预警"), Text("not judged", "未判断")
 NO_WEEKS, PER_WEEK = Text("No weeks: there is no such event in the data. That is not the same as a quiet year.", "数据中没有此类事件，无图可画；这不等于平稳。"), Text("events per week", "每周件数")
 
@@ -85,7 +86,7 @@ def weeks_figure(course: pd.DataFrame, title: Text | None = None, least: int | N
     if (few & raised).any(): ax.plot(x[few & raised], np.full((few & raised).sum(), k * 1.06), "v", color=RED, label=f"{RAISED} ({SMALL.format(k=k)})")
     silent = ~np.isfinite(limit)
     if silent.any(): ax.plot(x[silent], np.zeros(silent.sum()), "|", color=ORANGE, ms=7, label=str(NOT_YET))
-    locator = AutoDateLocator(minticks=4, maxticks=9); ax.xaxis.set_major_locator(locator); ax.xaxis.set_major_formatter(DateFormatter("%Y-%m")); ax.set(ylabel=str(PER_WEEK), ylim=(0, None))
+    locator = AutoDateLocator(minticks=4, maxticks=9); ax.xaxis.set_major_locator(locator); ax.xaxis.set_major_formatter(DateFormatter("%Y-%m")); ax.set(ylabel=str(PER_WEEK), ylim=(0, None)); ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     below(fig, LESS.format(k=k)); return fig
 
 # %% ../../notebooks/publish/early.ipynb #48b79b68
