@@ -183,6 +183,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'supervise_lib.data.demo.deliver': ('data/demo.html#deliver', 'supervise_lib/data/demo.py'),
                                          'supervise_lib.data.demo.labels': ('data/demo.html#labels', 'supervise_lib/data/demo.py'),
                                          'supervise_lib.data.demo.listen': ('data/demo.html#listen', 'supervise_lib/data/demo.py'),
+                                         'supervise_lib.data.demo.outside': ('data/demo.html#outside', 'supervise_lib/data/demo.py'),
                                          'supervise_lib.data.demo.score': ('data/demo.html#score', 'supervise_lib/data/demo.py'),
                                          'supervise_lib.data.demo.storytellers': ( 'data/demo.html#storytellers',
                                                                                    'supervise_lib/data/demo.py'),

@@ -90,7 +90,7 @@ class Affair(Tale):
         steps = [("filed", d - DAY * 200), ("transferred", d - DAY * 110)]
         return [*steps, ("non_prosecuted", d - DAY * 40)] if self.non else [*steps, ("prosecuted", d - DAY * 60), ("convicted", d)]
 
-# %% ../../notebooks/data/demo_bribery.ipynb #b047dab8
+# %% ../../notebooks/data/demo_bribery.ipynb #f469dff7
 def judged(tale, no, person, day, effective, charge, penalty, party=None, term=(None, None), fine=None, verdict="guilty", place=None, **more):
     "One judgment of one person or unit. 一份判决"
     months = 12 * (term[0] or 0) + (term[1] or 0)
@@ -125,6 +125,7 @@ def _sentence(a):
     if a.items and a.benefit: a.add("judgment_property_items", case_no=a.giver_no, item_seq=2, person_id_no=a.giver.id_no, property_item_kind="recover", item_yuan=a.benefit)
     if final: _enforced(a, final, a.fine + (a.benefit if a.items else 0))
 
+# %% ../../notebooks/data/demo_bribery.ipynb #7ab7d59a
 def _enforced(a, final, yuan):
     "What the judgment orders is moved to enforcement and paid, as far as there was time: whether that went well is not this story."
     moved, closed = final + DAY * 60, final + DAY * 150
