@@ -12,16 +12,21 @@ from hypothesis import given, settings, strategies as st
 
 from supervise_lib.data.contracts import contract
 from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
+from supervise_lib.data.demo_minors_weeks import HEAPED, RISING, last_week
 from supervise_lib.data.lake import Lake
 from supervise_lib.data.readers import ingest
 from supervise_lib.law.calendar import age_criminal, period_days_civil
 from supervise_lib.law.values import Law
 from supervise_lib.model.special import Case, frame_columns, judge_case, special, withheld
+from supervise_lib.publish.early import alarms_table, estimates_only, weeks_figure
 from supervise_lib.publish.privacy import hits_shown, hits_table
 from supervise_lib.specials.chapters.minors_protection_children import child_labour_fine, severe_disability, unattended_from
 from supervise_lib.specials.chapters.minors_protection_events import weekly_counts
 from supervise_lib.specials.chapters.minors_protection_frame import haversine, years_shown
 from supervise_lib.specials.chapters.minors_protection_staff import check_fine, checked_share, loses_qualification, must_be_sealed
+from supervise_lib.specials.chapters.minors_protection_weeks import offences
+from supervise_lib.specials.minors_protection import INCIDENTS
+from supervise_lib.stats.alarms import Alarms
 from supervise_lib.text import Text
 from supervise_lib.work.run import Run
 
@@ -286,3 +291,45 @@ def test_every_worked_example_of_the_catalogue_comes_out(shared):
         topic = next(v for k, v in r.items() if v in EXAMPLES or "period in months" in (v or ""))
         got = months_lost(given_) if "period in months" in topic else EXAMPLES[topic](given_)
         assert got == want, r["example_id"]
+
+
+# --- early warning -----------------------------------------------------------------------------------------------------------------------------------------------
+
+def alarms(run, statistic="alarms_incident"):
+    s = run.statistics
+    return s[s.statistic == statistic].set_index("group")
+
+def test_a_week_out_of_the_ordinary_is_alarmed_and_a_heap_of_late_entries_is_not(run):
+    found, f = alarms(run[0]), offences(run[0].frame, "incident")
+    assert found.outcome[RISING] == "alarm" and found.flag[RISING] == "above" and found.k[RISING] > found.threshold[RISING]
+    assert found.outcome[HEAPED] == "quiet" and (found.outcome[~found.index.isin([RISING, HEAPED])] == "too_few").all()
+    desk = Alarms(id="desk", title=Text("by entry", "按录入"), day="known_on").compute(f[f.known_on.notna()], AS_OF).set_index("group")
+    assert desk.outcome[HEAPED] == "alarm"        # whoever counts by the day of entry is called out for nothing
+    assert "not by" not in found.note_en[HEAPED] and "年一次误报" in found.note_zh[RISING]
+
+def test_a_corner_rule_does_not_see_what_the_county_sees(run):
+    v = run[0].verdicts
+    mine = v[(v.rule == "MINORS_R18") & v.thing_id.isin(set(run[1].loc[run[1].region_code == RISING, "thing_id"])) & (v.outcome == "hit")]
+    assert len(mine) == 0
+
+def test_the_scan_finds_the_county_and_its_week_and_refuses_for_one_county(run):
+    whole, one = run[0], Run("minors_protection", RISING, AS_OF, lake=run[2])
+    s = whole.statistics[whole.statistics.statistic == "clusters"]
+    assert s.members.iloc[0] == RISING and s["first"].iloc[0] == str(last_week(dt.date.fromisoformat(AS_OF))) and s.p.iloc[0] < .01
+    s = one.statistics[one.statistics.statistic == "clusters"]
+    assert s.value.isna().all() and "单个县区" in s.note_zh.iloc[0]
+    assert list(alarms(one).index) == [RISING] and alarms(one).outcome[RISING] == "alarm" and alarms(one, "alarms_case").outcome.isin(["too_early", "no_baseline"]).all()
+
+def test_paper_tells_no_small_week(run):
+    whole = run[0]
+    counts = [int(r[4]) for r in alarms_table(whole.statistics, whole.special.statistics).rows if r[4].isdigit()]
+    assert counts and min(counts) >= 10 and "误报" in str(alarms_table(whole.statistics, whole.special.statistics))
+    course = INCIDENTS.course(whole.frame, whole.as_of)
+    assert (course.observed < 10).any() and min(b.get_height() for c in weeks_figure(course).axes[0].containers for b in c) >= 10
+    assert len(estimates_only(whole.statistics)) and not set(estimates_only(whole.statistics).statistic) & {"alarms_incident", "alarms_case", "clusters"}
+
+def test_alarms_need_a_day_and_say_when_there_is_nothing(run):
+    with pytest.raises(ValueError, match="as_of"): INCIDENTS.compute(run[0].frame)
+    nothing = INCIDENTS.compute(run[0].frame.head(0), as_of=dt.date(2023, 12, 31))
+    assert nothing.outcome.tolist() == ["no_baseline"] and "不等于平稳" in nothing.note_zh[0]
+    assert len(INCIDENTS.course(run[0].frame.head(0), AS_OF)) == 0 and weeks_figure(INCIDENTS.course(run[0].frame.head(0), AS_OF)).axes

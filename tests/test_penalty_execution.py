@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from supervise_lib.data.contracts import contract
-from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
+from supervise_lib.data.demo import TRUTH_KEYS, build_demo, outside, score, truth
 from supervise_lib.data.lake import Lake
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
 from supervise_lib.publish.timelines import timeline
@@ -38,6 +38,10 @@ def scored(run):
 def test_every_planted_violation_is_found_and_no_lookalike(scored):
     assert set(scored.index) == MINE
     assert (scored.recall == 1).all() and (scored.false_lookalikes == 0).all() and (scored.lookalikes >= 1).all()
+
+def test_other_stories_people_lead_ordinary_lives(run):
+    found = outside(run[1], run[0].verdicts, TRUTH_KEYS["penalty_execution"])
+    assert found.sum() <= 24 and found.get("EXEC_R36", 0) <= 4     # fines of bribers whose gains were not recovered
 
 def test_few_clean_rows_are_suspected_and_the_undecidable_is_open(scored):
     assert scored.false_clean.sum() <= 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from supervise_lib.data.contracts import contract
-from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
+from supervise_lib.data.demo import TRUTH_KEYS, build_demo, outside, score, truth
 from supervise_lib.data.identity import check_code
 from supervise_lib.data.lake import Lake
 from supervise_lib.law.company_duties import exposed_tax, longest_run, month_number, overlap, owes_report, report_due
@@ -35,6 +35,10 @@ def scored(run): return score(run[1], run[0].verdicts, TRUTH_KEYS[NAME])
 
 
 # --- the demo ---------------------------------------------------------------------------------------------------------------------------
+
+def test_other_stories_people_lead_ordinary_lives(run):
+    found = outside(run[1], run[0].verdicts, TRUTH_KEYS[NAME])
+    assert found.sum() <= 8 and "SHELL_R07" not in found and "SHELL_R01" not in found
 
 def test_every_planted_violation_is_found_and_no_lookalike(scored):
     assert set(scored.index) == {r.id for r in special(NAME).rules}

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from supervise_lib.data.regions import regions
 from supervise_lib.stats.alarms import Alarms, judge
 from supervise_lib.stats.alarms_budget import budget_words, false_alarms, ordinary
 from supervise_lib.stats.alarms_cusum import between, cusum, evidence, limit_for, mean_run, run_sums
 from supervise_lib.stats.alarms_ears import deviation, ears
 from supervise_lib.stats.alarms_farrington import flexible, negbin_threshold, original, power_threshold, same_weeks
-from supervise_lib.stats.alarms_scan import Scan, best_cylinders, circles, log_ratio, positions
+from supervise_lib.stats.alarms_scan import Scan, best_cylinders, circles, distances, log_ratio, positions
 from supervise_lib.stats.alarms_weeks import arrived, delays, monday, weekly, weeks_between
 from supervise_lib.stats.estimates import arrow
 from supervise_lib.text import Text
@@ -163,3 +164,15 @@ def test_reports_still_on_their_way_are_allowed_for():
     f = events(); late = f.assign(r=pd.Series(pd.array([d + timedelta(21) for d in f.d], dtype="date32[pyarrow]")))
     t = Alarms("W", TITLE, day="d", by="c", reported="r").compute(late, date(2023, 12, 31)); assert set(t.outcome) == {"too_early"} and t.flag.isna().all()
     y = np.random.default_rng(2).poisson(10, 300).astype(float); y[-1] = 10; assert judge(y)[0].outcome == "quiet" and judge(y, here=.5)[0].expected == pytest.approx(judge(y)[0].expected / 2)
+
+
+def test_each_county_has_one_place_and_the_tiles_lie_as_the_counties_do():
+    p, known = positions(), {r.code: str(r.name) for r in regions(level="county", within="340000")}
+    assert sorted(p.index) == sorted(known) and p.index.is_unique and not p.duplicated(["tile_row", "tile_col"]).any()
+    assert p.lon.between(114.8, 119.7).all() and p.lat.between(29.3, 34.7).all()
+    assert p.tile_row.corr(-p.lat, method="spearman") > .98 and p.tile_col.corr(p.lon, method="spearman") > .97
+    km = distances(p.lon, p.lat); row, col = p.tile_row.to_numpy(), p.tile_col.to_numpy()
+    beside = (abs(row[:, None] - row) + abs(col[:, None] - col)) == 1
+    assert km[beside].mean() < .3 * km.mean() and km[beside].max() < 130       # who stands side by side on the map lives side by side
+    far = [(known[a], known[b]) for i, a in enumerate(p.index) for j, b in enumerate(p.index) if beside[i, j] and row[i] < row[j] and p.lat.iloc[j] - p.lat.iloc[i] > .15]
+    assert far == []                                                           # none far north of the one above it

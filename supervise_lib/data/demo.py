@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'TRUTH_KEYS', 'BASE', 'RULES', 'PLANTED', 'chapters', 'storytellers', 'truth_keys', 'world', 'listen',
-           'labels', 'truth_of', 'Delivery', 'deliver', 'told_truth', 'truth', 'as_in_lake', 'build_demo', 'score']
+           'labels', 'truth_of', 'Delivery', 'deliver', 'told_truth', 'truth', 'as_in_lake', 'build_demo', 'score',
+           'outside']
 
 # %% ../../notebooks/data/demo.ipynb #ff72c372
 import datetime as dt
@@ -210,3 +211,11 @@ def score(truth: pd.DataFrame, verdicts: pd.DataFrame, key=TRUTH_KEYS[SPECIAL]) 
     joined = truth.merge(v, on=key, how="left")
     joined["outcome"] = joined.outcome.astype("object").fillna("not judged")
     return pd.DataFrame({rule: _shares(g) for rule, g in joined.groupby("rule", sort=True)}).T
+
+# %% ../../notebooks/data/demo.ipynb #f3a07e8e
+def outside(truth: pd.DataFrame, verdicts: pd.DataFrame, key=TRUTH_KEYS[SPECIAL]) -> pd.Series:
+    "Hits by rule on things of which the truth says nothing at all. 真值之外的命中"
+    told = set(truth[list(key)].astype(str).itertuples(index=False, name=None))
+    hits = verdicts[verdicts.outcome.astype(str) == "hit"]
+    strange = [k not in told for k in hits[list(key)].astype(str).itertuples(index=False, name=None)]
+    return hits.loc[strange, "rule"].astype(object).value_counts().sort_index()

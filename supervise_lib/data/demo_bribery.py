@@ -90,7 +90,7 @@ class Affair(Tale):
         steps = [("filed", d - DAY * 200), ("transferred", d - DAY * 110)]
         return [*steps, ("non_prosecuted", d - DAY * 40)] if self.non else [*steps, ("prosecuted", d - DAY * 60), ("convicted", d)]
 
-# %% ../../notebooks/data/demo_bribery.ipynb #cc060797
+# %% ../../notebooks/data/demo_bribery.ipynb #f469dff7
 def judged(tale, no, person, day, effective, charge, penalty, party=None, term=(None, None), fine=None, verdict="guilty", place=None, **more):
     "One judgment of one person or unit. 一份判决"
     months = 12 * (term[0] or 0) + (term[1] or 0)
@@ -123,6 +123,16 @@ def _sentence(a):
     for c in a.accepted: a.add("judgment_circumstances", case_no=a.giver_no, person_id_no=a.giver.id_no, circumstance=c, finding="accepted")
     a.add("judgment_property_items", case_no=a.giver_no, item_seq=1, person_id_no=a.giver.id_no, property_item_kind="fine", item_yuan=a.fine)
     if a.items and a.benefit: a.add("judgment_property_items", case_no=a.giver_no, item_seq=2, person_id_no=a.giver.id_no, property_item_kind="recover", item_yuan=a.benefit)
+    if final: _enforced(a, final, a.fine + (a.benefit if a.items else 0))
+
+# %% ../../notebooks/data/demo_bribery.ipynb #7ab7d59a
+def _enforced(a, final, yuan):
+    "What the judgment orders is moved to enforcement and paid, as far as there was time: whether that went well is not this story."
+    moved, closed = final + DAY * 60, final + DAY * 150
+    short = any(g.get("gain_executed_yuan") is None or g["gain_executed_yuan"] < (g.get("gain_ordered_yuan") or 0) for g in a.gains)
+    if short or moved > a.world.as_of - DAY * 10: return      # what was not recovered is told by the gain
+    paid = dict(close_date=closed, enforcement_close_kind="done", received_yuan=yuan, to_treasury_date=closed + DAY * 20) if closed + DAY * 20 < a.world.as_of else {}
+    a.add("enforcement_cases", enforcement_case_no=a.giver_no.replace("刑初", "执"), case_no=a.giver_no, basis_kind="criminal", move_date=moved, filing_date=moved + DAY * 4, **paid)
 
 # %% ../../notebooks/data/demo_bribery.ipynb #cf9b73db
 L = dict

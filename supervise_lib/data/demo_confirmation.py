@@ -25,7 +25,7 @@ def year_no(world, place, day, kind) -> str:
     "A case number of a court, in a range of its own."
     return f"（{day.year}）{place.court_code}{kind}{70000 + world.next('papers', place.code, day.year, kind)}号"
 
-# %% ../../notebooks/data/demo_confirmation.ipynb #3d2e78af
+# %% ../../notebooks/data/demo_confirmation.ipynb #e1483882
 class Town:
     "A county in which papers on debts are made. 县区及其债务文书"
     def __init__(self, world, dice, place, out, turn=None):
@@ -47,7 +47,7 @@ class Town:
         c = type("Company", (), dict(uscc=code, party=f"O:{code}", name=name or f"{self.place.short}{self.dice.pick('永恒金鼎盛华远宏')}{self.dice.pick('达泰丰源通益')}{self.world.next('company')}号有限公司", addr=f"{self.place.code}街{self.world.next('home')}", phone=f"139{self.world.next('phone') + 10000000}", since=since))()
         self.add("companies", **{**dict(uscc=code, company_name=c.name, company_kind=kind, establish_date=since, reg_status="active", status_date=since, addr_key=c.addr, is_cluster_addr=False, reg_capital_yuan=1000000.0, reg_authority="市场监督管理局"), **over})
         if listed: self.add("whitelists", whitelist_kind=listed, uscc=code, addr_key=c.addr, valid_from=since, whitelist_reason="主管部门名单")
-        c.boss = self.person() if boss else None
+        c.boss = self.person((dt.date(1962, 1, 1), since - DAY * 7305)) if boss else None     # grown up when the company was founded
         if boss: self.add("company_roles", uscc=code, person_id_no=c.boss.id_no, role_kind="legal_rep", valid_from=since)
         return c
 

@@ -97,11 +97,12 @@ def hidden_of(told: Mapping, rows: Mapping, k: int, known: dict | None = None) -
     if known is not None: known[key] = sorted(map(list, found))
     return found
 
-# %% ../../notebooks/publish/released.ipynb #be87c9d7
+# %% ../../notebooks/publish/released.ipynb #213c3c08
 def statistic_shown(s: Mapping, k: int) -> bool:
     "May an estimate be shown, by its own numbers? 统计值可否公布"
     n, v = s.get("n") or 0, s.get("value")
     if v is None or n < SHARE_FROM: return False
+    if s.get("unit") == "events": return v >= k     # a count; its n are the weeks it was held against
     return s.get("unit") != "share" or (v * n >= k and (1 - v) * n >= k)
 
 def _round(v, unit):

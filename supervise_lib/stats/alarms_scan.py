@@ -14,10 +14,10 @@ from .estimates import say, tidy, working
 from .rates import garwood
 from ..text import Text
 
-# %% ../../notebooks/stats/alarms_scan.ipynb #50850528
+# %% ../../notebooks/stats/alarms_scan.ipynb #199400cb
 def positions(path=None) -> pd.DataFrame:
     "Counties with lon, lat, tile_row, tile_col, indexed by code. 县区位置"
-    return pd.read_csv(path or resource("params/positions.csv"), dtype={"code": str}).set_index("code")
+    return pd.read_csv(path or resource("params/positions.csv"), dtype={"code": str}, comment="#").set_index("code")     # what was checked stands at its head
 
 def distances(lon, lat) -> np.ndarray:
     "Kilometres between all places, on the sphere. 球面距离"

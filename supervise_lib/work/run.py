@@ -8,8 +8,8 @@ __all__ = ['ACROSS', 'STAGING', 'RunError', 'as_day', 'as_region', 'deliveries',
            'model_of', 'Why', 'find_row', 'why_of', 'most_urgent_of', 'write_parquet', 'inputs_of', 'data_inputs',
            'manifest_of', 'dump_run', 'run_folder', 'save_run', 'Run']
 
-# %% ../../notebooks/work/run.ipynb #3bdd0353
-import datetime as dt, json, os, time
+# %% ../../notebooks/work/run.ipynb #10bc88b6
+import datetime as dt, inspect, json, os, time
 from collections import Counter
 from functools import cache, cached_property
 from pathlib import Path
@@ -122,10 +122,11 @@ def counts_of(run) -> pd.DataFrame:
     "Outcomes per rule; each row adds up to the rows of the frame. 判定计数"
     return count_outcomes(run.verdicts, len(run.frame), [r.id for r in run.special.rules])
 
-# %% ../../notebooks/work/run.ipynb #8b675c8c
+# %% ../../notebooks/work/run.ipynb #0bac6373
 def statistics_of(run) -> pd.DataFrame:
     "The special's estimates, one row each, with n and interval or a refusal in words. 统计"
-    parts = [s.compute(run.frame, run.verdicts, run.region.code) for s in run.special.statistics]
+    day = lambda s: {"as_of": run.as_of} if "as_of" in inspect.signature(s.compute).parameters else {}     # early warning asks for the present week
+    parts = [s.compute(run.frame, run.verdicts, run.region.code, **day(s)) for s in run.special.statistics]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 def leads_of(run) -> pd.DataFrame:

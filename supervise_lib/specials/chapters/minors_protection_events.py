@@ -46,7 +46,7 @@ def _series(t, i):
     rows = here.join(there, "person_id_no").filter(_.police_incident_no != _.no).join(hurt, "no").join(when, "no").select("police_incident_no", "no", "victim", "birth", "day", "decision")
     return records(rows.distinct(), "police_incident_no", "series", {"victim": "victim", "birth": "birth", "day": "day", "decision": "decision"}, "day", "no", "victim")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #6db96f9a
+# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #3d7e8927
 AROUND = .02    # degrees around an incident for neighbours
 
 def _neighbours(t, f):
@@ -66,11 +66,11 @@ def incidents(t):
     children = p.join(i.select("police_incident_no", day=i.report_time.date()), "police_incident_no").filter(young(_.birth_date, _.day) & _.birth_date.notnull()).select("police_incident_no").distinct()
     f = i.filter(~ibis.coalesce(i.is_void, False)).mutate(day=i.report_time.date())
     f = f.filter(f.is_minor_involved | (f.is_minor_involved.isnull() & f.police_incident_no.isin(children.police_incident_no)))
-    row = thing(f, "incident", f.police_incident_no, f.day, event_time=f.report_time, no=f.police_incident_no, category=f.incident_category, decision=f.incident_decision, is_minor_involved=f.is_minor_involved, lon=f.lon, lat=f.lat)
+    row = thing(f, "incident", f.police_incident_no, f.day, event_time=f.report_time, known_on=f.accept_date, no=f.police_incident_no, category=f.incident_category, decision=f.incident_decision, is_minor_involved=f.is_minor_involved, lon=f.lon, lat=f.lat)
     for part in (*_parties(t, f), _series(t, f), _neighbours(t, f), near(t, f, "police_incident_no")): row = attach(row, part, ("no", "police_incident_no"))
     return row.drop("no")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #4345326b
+# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #4f71ea9a
 def _hotels(t, c):
     "Per case the registered hotels around the place."
     h = first_of(t.everywhere.hotels, "hotel_id", "region_code").filter(_.lon.notnull()).select("hotel_id", hlon="lon", hlat="lat")
@@ -90,15 +90,16 @@ def cases(t):
     "One row per case of the procuratorate with a minor. 检察案件"
     c = first_of(t.procuratorate_cases.filter(~ibis.coalesce(_.is_void, False)), "proc_case_no", "receive_date", "case_stage")
     c = c.filter(c.has_minor_victim | c.has_minor_suspect).mutate(day=ibis.coalesce(c.offence_from_time.date(), c.receive_date))
-    row = thing(c, "case", c.proc_case_no, c.receive_date, no=c.proc_case_no, event_time=c.offence_from_time, offence_to=c.offence_to_time, place_kind=c.place_kind, is_minor_involved=ibis.literal(True), lon=c.lon, lat=c.lat, category=c.charge_code)
+    row = thing(c, "case", c.proc_case_no, c.receive_date, no=c.proc_case_no, event_time=c.offence_from_time, known_on=c.receive_date, offence_to=c.offence_to_time, place_kind=c.place_kind, is_minor_involved=ibis.literal(True), lon=c.lon, lat=c.lat, category=c.charge_code)
     for part in (*_minors_of(t, c), _hotels(t, c), near(t, c, "proc_case_no")): row = attach(row, part, ("no", "proc_case_no"))
     return row.drop("no")
 
-# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #1d8b9b53
+# %% ../../../notebooks/specials/chapters/minors_protection_events.ipynb #a0cf2d31
 EVENT_TABLES = ("police_incidents", "police_incident_parties", "procuratorate_cases", "procuratorate_case_parties", "hotels", "hotel_stays", "venues")
 EVENTS = {
     "category": told("category", "类别", TEXT, "police_incidents.incident_category"), "decision": told("decision", "处理结果", TEXT, "police_incidents.incident_decision", coarse=True),
     "is_minor_involved": told("a minor is involved", "涉及未成年人", FLAG, "police_incidents.is_minor_involved", coarse=True), "victims": told("victims", "被害人", listed(person=TEXT, birth=DAY), "police_incident_parties.person_id_no"),
+    "known_on": told("day it was entered", "受理日期", DAY, "police_incidents.accept_date", "procuratorate_cases.receive_date"),
     "suspects": told("suspects", "嫌疑人", listed(person=TEXT), "police_incident_parties.person_id_no"),
     "series": told("other incidents of the suspect", "同一嫌疑人的其他警情", listed(victim=TEXT, birth=DAY, day=DAY, decision=TEXT), "police_incidents.report_time", "police_incident_parties.person_id_no"),
     "neighbours": told("incidents of the same category nearby", "附近同类警情", listed(m=REAL, days=WHOLE, suspect=TEXT), "police_incidents.lon"),
