@@ -4293,6 +4293,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'supervise_lib/publish/released.py'),
                                                 'supervise_lib.publish.released.above': ( 'publish/released.html#above',
                                                                                           'supervise_lib/publish/released.py'),
+                                                'supervise_lib.publish.released.enough': ( 'publish/released.html#enough',
+                                                                                           'supervise_lib/publish/released.py'),
                                                 'supervise_lib.publish.released.hidden_of': ( 'publish/released.html#hidden_of',
                                                                                               'supervise_lib/publish/released.py'),
                                                 'supervise_lib.publish.released.latest_runs': ( 'publish/released.html#latest_runs',

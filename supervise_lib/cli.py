@@ -440,13 +440,14 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
 
-# %% ../notebooks/cli.ipynb #300a0fc4
+# %% ../notebooks/cli.ipynb #0b68af4d
 evaluate = typer.Typer(no_args_is_help=True, help="Evaluate models, procuratorates or people over a period; bands, no ranks. 评价")
 app.add_typer(evaluate, name="evaluate")
 Period = Annotated[str, typer.Option("--period", help="FROM:TO, such as 2023-01-01:2023-12-31. 评价期")]
 Given = Annotated[Path | None, typer.Option("--given", help="CSV of subject, code, score, by: panels, checklists, gates. 人工评分表")]
 Brought = Annotated[Path | None, typer.Option("--contributions", help="CSV of person, item, grade, share, count, cluster, audited. 个人贡献表")]
 
+# %% ../notebooks/cli.ipynb #393c1789
 def _names(s) -> frozenset:
     "Names of persons in the lake, for the gate; said where there are none."
     from supervise_lib.data.lake import Lake
@@ -470,6 +471,7 @@ def _evaluate(kind, span, region, given, contributions, lang, lake, outputs):
     folder = run_page(f"evaluation/{kind}", {"region": code, "as_of": str(until), "since": str(since), "lang": lang or s.lang} | paths, s.outputs / "evaluation" / kind / code / f"{since}_{until}", check=gate.check)
     print(f"→ {folder / 'notebook.ipynb'}")
 
+# %% ../notebooks/cli.ipynb #0a621310
 @evaluate.command("models")
 def evaluate_models(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, given: Given = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
     "Models: gates, criteria, band. 模型评价"
@@ -502,7 +504,7 @@ def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or bot
     made = site(s.outputs, to, lang, _names(s))
     print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
-# %% ../notebooks/cli.ipynb #ac7c5c68
+# %% ../notebooks/cli.ipynb #92dd484f
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
                     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
@@ -539,6 +541,7 @@ def publish_typical(case: Annotated[Path, typer.Argument(help="File of the case.
         with in_lang(one): doc = typical(found, book, one, _on(day))
         for path in write(doc, s.outputs / "typical", f"{case.stem}.{one}", names): print(path)
 
+# %% ../notebooks/cli.ipynb #3265f5d4
 def _on(day):
     "The day that was asked for, or none."
     import datetime as dt

@@ -209,6 +209,28 @@ def test_a_document_with_something_identifying_is_never_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_small_counts_of_a_run_are_withheld_in_a_write_up(run_folder, tmp_path):
+    few = tmp_path / "few"; few.mkdir()
+    m = json.loads((run_folder / "run.json").read_text()); m |= {"rules": {"DETENTION_R06": {"hit": 2, "clear": 1000, "cannot_tell": 205, "not_applicable": 27}}, "outcomes": {"hit": 2, "clear": 1000, "cannot_tell": 205, "not_applicable": 27}, "leads": {"total": 2, "S4": 2}}
+    (few / "run.json").write_text(json.dumps(m), encoding="utf-8"); (few / "statistics.json").write_text((run_folder / "statistics.json").read_text(), encoding="utf-8")
+    hand = ByHand(NAME, {"background": Text("Hits {DETENTION_R06.hit}, clear {clear}, leads {leads}, rows {rows}.", "命中{DETENTION_R06.hit}，未命中{clear}，线索{leads}，共{rows}行。")})
+    said = words(compose(material(NAME, tmp_path, DAY, few, hand), "zh"))
+    assert "命中隐去" in said and "线索隐去" in said and "共1,234行" in said
+    (few / "run.json").write_text(json.dumps(m | {"rows": 4}), encoding="utf-8")
+    assert "共隐去行" in words(compose(material(NAME, tmp_path, DAY, few, hand), "zh"))
+
+
+@pytest.mark.parametrize("way", ["writeup", "dossier", "typical"])
+def test_a_name_from_the_lake_stops_every_document(way, tmp_path, monkeypatch, case):
+    from supervise_lib.publish import writeup as w
+    monkeypatch.setattr(w, "BELOW", Text("{day} 测试某甲", "{day}测试某甲")); names = {"测试某甲"}
+    with pytest.raises(Refused, match="name of a person"):
+        if way == "writeup": w.writeup(NAME, "zh", tmp_path / "o", DAY, names=names)
+        elif way == "dossier": w.write_dossier(NAME, "zh", tmp_path / "o", DAY, names=names)
+        else: write(case(), tmp_path / "o", "x", {"王某"})
+    assert not (tmp_path / "o").exists()
+
+
 def test_a_character_without_glyph_and_a_figure_without_words_are_refused():
     with pytest.raises(ValueError, match="U\\+20BB7"): to_pdf(doc_of(Para("𠮷")))
     with pytest.raises(ValueError, match="alternative text"): Figure(b"", "caption", " ")

@@ -18,7 +18,7 @@ from .dates import STRING, Shape, days, is_column
 from ..settings import resource, wording
 from ..text import Text
 
-# %% ../../notebooks/law/values.ipynb #005d2c3d
+# %% ../../notebooks/law/values.ipynb #ef4074fa
 STATUSES = ("checked", "verify", "proposal")
 
 ARTICLE = re.compile(r"(\d+)(?:-(\d+))?(?:¶(\d+))?(?:\((\d+)\))?(?:\((\d+)\))?")
@@ -43,11 +43,13 @@ def article_zh(article: str, sources=None) -> str:      # sources: names of laws
         out.append(named + _LISTED.sub(lambda m: "、".join(_one(x) for x in ARTICLE.finditer(m[1])), rest if named else piece))
     return "；".join(out)
 
+# %% ../../notebooks/law/values.ipynb #22a30f9d
 def plain_words(value) -> str:
     "A value in figures; one that depends on the case, case by case. 数值的文字"
     if isinstance(value, dict): return "; ".join(f"{k}: {plain_words(v)}" for k, v in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
+# %% ../../notebooks/law/values.ipynb #3406eb4c
 @dataclass(frozen=True)
 class Entry:
     "One dated value with its source. 一个时段的法定数值"

@@ -102,20 +102,20 @@ def told(values: Mapping, hidden: set, sums: list, reader, safe: set) -> list:  
             safe |= seen; out += [s for s in asked if s not in seen]
     return out
 
-# %% ../../notebooks/publish/linked.ipynb #a5dd4a6a
-def _best(sum_, values, hidden, k):
+# %% ../../notebooks/publish/linked.ipynb #b58bba1a
+def _best(sum_, values, hidden, k, limits):
     "The count of a sum that is hidden next, if any is left."
-    seen = [x for x in (sum_[0], *sum_[1]) if x not in hidden and values[x] > 0]
+    seen = [x for x in (sum_[0], *sum_[1]) if x not in hidden and values[x] > 0 and limits[x]]      # what has no threshold is known anyway
     return min(seen, key=lambda x: (values[x] < k, x not in values.first, x == sum_[0], values[x], repr(x)), default=None)
 
 def _alone(cells, values, hidden, sums, where, limits) -> set:
     "For every hidden count that stands alone in a sum, a companion there."
     bare = {i: c for c in cells for i in where[c] if sum(x in hidden for x in (sums[i][0], *sums[i][1])) == 1}
-    return {best for i, c in bare.items() if (best := _best(sums[i], values, hidden, limits[c])) is not None}
+    return {best for i, c in bare.items() if (best := _best(sums[i], values, hidden, limits[c], limits)) is not None}
 
 def protect(counts: Mapping,                    # key (a tuple) -> whole count
             sums: Iterable,                     # (total's key, keys of the parts)
-            threshold: int | Mapping,           # smallest count shown, or one per key
+            threshold: int | Mapping,           # smallest count shown, or one per key; 0: known anyway
             first: Iterable = (),               # keys to be hidden rather than others, where one must be
             marked: bool = False) -> set:       # are hidden counts below the threshold, nought among them, shown as such?
     "Keys of the counts that must stay hidden in a publication that shows all the others. 须隐去的计数"
@@ -135,7 +135,7 @@ def protect(counts: Mapping,                    # key (a tuple) -> whole count
         hidden |= more
     return hidden
 
-# %% ../../notebooks/publish/linked.ipynb #dbe8730b
+# %% ../../notebooks/publish/linked.ipynb #5b5ce5d1
 def _further(bad, values, hidden, links, where, limits) -> set:
     "The next counts to hide: companions of those that can be told, else of what is hidden near them, else anything near."
     secret = hidden | {k for k in values if k[:1] == ("rest",)}
@@ -143,7 +143,7 @@ def _further(bad, values, hidden, links, where, limits) -> set:
     inside = {k: g for g, group in enumerate(_groups(secret, links)) for i in group for k in (links[i][0], *links[i][1]) if k in secret}
     groups = {inside[c] for c in bad if c in inside}
     if more := _alone([k for k, g in inside.items() if g in groups], values, secret, links, where, limits): return more
-    near = {best for c in bad for i in where[c] if (best := _best(links[i], values, secret, limits[c])) is not None}
+    near = {best for c in bad for i in where[c] if (best := _best(links[i], values, secret, limits[c], limits)) is not None}
     if near: return near
     around = {links[i] for k, g in inside.items() if g in groups for i in where[k]}
-    return {best for one in around if (best := _best(one, values, secret, max(limits[k] for k in bad))) is not None}
+    return {best for one in around if (best := _best(one, values, secret, max(limits[k] for k in bad), limits)) is not None}

@@ -81,12 +81,13 @@ def link(name: str, words: str) -> str:
     "A link to another page of the same language. 链接"
     return f'<a href="{name}.html">{words}</a>'
 
-# %% ../../notebooks/publish/pages.ipynb #fd7f4bba
+# %% ../../notebooks/publish/pages.ipynb #1e77e8e5
 def rule_title(name: str, rule: str) -> Text | None:
     "The title of a rule, if the special is in this package. 规则名称"
     if name not in special_names(): return None
     return next((r.title for r in find_special(name).rules if r.id == rule), None)
 
+# %% ../../notebooks/publish/pages.ipynb #c58300f6
 SEGMENTS = {**{o: look["color"] for o, look in ((o.value, LOOKS[o]) for o in Outcome)}, "withheld": "#9aa5ab"}
 
 def _named(segment, lang): return say(T["withheld"] if segment == "withheld" else OUTCOME_TEXT[Outcome(segment)], lang)
@@ -105,6 +106,7 @@ def legend(lang: str) -> str:
     "What the colours of the bars mean. 图例"
     return '<p class="legend">' + " ".join(f'<span><i style="background:{c}"></i>{_named(o, lang)}</span>' for o, c in SEGMENTS.items()) + "</p>"
 
+# %% ../../notebooks/publish/pages.ipynb #ac2b5202
 def leads_line(one: Released, code: str, lang: str) -> str:
     "Leads of a special in a region by grade, most urgent first. 线索数"
     n = one.regions[code]["leads"]
@@ -128,6 +130,7 @@ def statistics_grid(one: Released, code: str, lang: str) -> str:
     with in_lang(lang): rows = [[say(titles.get(s["statistic"], s["statistic"]), lang), say(measure_name(s["measure"]), lang), s["value"], f"{s['n']:,}", say(FLAG_TEXT.get(s["flag"], s["flag"]), lang)] for s in found]
     return grid([say(T[h], lang) for h in ("statistics", "measure", "value", "n", "flag")], rows, f"{say(T['statistics'], lang)}{colon(lang)}{say(Text(**one.title), lang)}", (2, 3), (3,)) + note
 
+# %% ../../notebooks/publish/pages.ipynb #86449bef
 def region_page(code: str, found: list[Released], codes: set, lang: str, langs) -> str:
     "All that is shown of a region. 地区页"
     up, inside = above(code, codes), sorted(c for c in codes if above(c, codes) == code)
