@@ -317,7 +317,7 @@ def test_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERVISE_OUTPUTS", str(tmp_path))
     done = CliRunner().invoke(app, ["publish", "writeup", NAME, "--lang", "zh", "--day", "2024-06-01", "--outputs", str(tmp_path)])
     assert done.exit_code == 0, done.exception
-    assert [Path(p).name for p in done.output.split()] == [f"{NAME}.zh.pdf", f"{NAME}.zh.docx"]
+    assert [Path(p).name for p in done.stdout.split()] == [f"{NAME}.zh.pdf", f"{NAME}.zh.docx"]
     done = CliRunner().invoke(app, ["publish", "dossier", NAME, "--lang", "en", "--outputs", str(tmp_path)])
     assert done.exit_code == 0 and json.loads((tmp_path / "dossiers" / NAME / f"{NAME}.en.json").read_text())["special"] == NAME
     assert "is not YYYY-MM-DD" in str(CliRunner().invoke(app, ["publish", "writeup", NAME, "--day", "June"]).exception)
