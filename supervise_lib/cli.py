@@ -9,7 +9,7 @@ __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt'
            'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move',
            'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo',
            'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'publish_site', 'publish_writeup',
-           'publish_dossier']
+           'publish_dossier', 'publish_typical']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -440,25 +440,38 @@ def demo(region: Region = None, scale: Annotated[float, typer.Option(help="1.0: 
     console.print(f"→ {s.outputs / 'index.html'}", highlight=False)
     raise typer.Exit(1 if record["counts"]["failed"] or "trouble" in record else 0)
 
-# %% ../notebooks/cli.ipynb #1bf080e7
+# %% ../notebooks/cli.ipynb #0b68af4d
 evaluate = typer.Typer(no_args_is_help=True, help="Evaluate models, procuratorates or people over a period; bands, no ranks. 评价")
 app.add_typer(evaluate, name="evaluate")
 Period = Annotated[str, typer.Option("--period", help="FROM:TO, such as 2023-01-01:2023-12-31. 评价期")]
 Given = Annotated[Path | None, typer.Option("--given", help="CSV of subject, code, score, by: panels, checklists, gates. 人工评分表")]
 Brought = Annotated[Path | None, typer.Option("--contributions", help="CSV of person, item, grade, share, count, cluster, audited. 个人贡献表")]
 
+# %% ../notebooks/cli.ipynb #393c1789
+def _names(s) -> frozenset:
+    "Names of persons in the lake, for the gate; said where there are none."
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    return names
+
 def _evaluate(kind, span, region, given, contributions, lang, lake, outputs):
     "Execute the page of one kind and say where it is."
     places(lake, outputs)
     from supervise_lib.review.evaluation_facts import period
     from supervise_lib.settings import settings
+    from supervise_lib.publish.gate import Gate
     from supervise_lib.work.pages import run_page
+    from supervise_lib.work.templates import prose_of, template_path
     s, (since, until) = settings(), period(span)
     code = region or s.region or "340000"
     paths = {k: str(p.resolve()) for k, p in (("given", given), ("contributions", contributions)) if p}
-    folder = run_page(f"evaluation/{kind}", {"region": code, "as_of": str(until), "since": str(since), "lang": lang or s.lang} | paths, s.outputs / "evaluation" / kind / code / f"{since}_{until}")
+    gate = Gate(frozenset() if kind == "people" else _names(s), own=prose_of(template_path(f"evaluation/{kind}")), counts=False)      # a page about people names those it is about; offices are measured in small counts
+    folder = run_page(f"evaluation/{kind}", {"region": code, "as_of": str(until), "since": str(since), "lang": lang or s.lang} | paths, s.outputs / "evaluation" / kind / code / f"{since}_{until}", check=gate.check)
     print(f"→ {folder / 'notebook.ipynb'}")
 
+# %% ../notebooks/cli.ipynb #0a621310
 @evaluate.command("models")
 def evaluate_models(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, given: Given = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
     "Models: gates, criteria, band. 模型评价"
@@ -478,31 +491,29 @@ def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--
 publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
 app.add_typer(publish, name="publish")
 
-# %% ../notebooks/cli.ipynb #0ad555ba
+# %% ../notebooks/cli.ipynb #bddfc6a4
 @publish.command("site")
 def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", lake: LakeAt = None, outputs: Outputs = None,
                  to: Annotated[Path | None, typer.Option("--to", help="Folder of the site; default: site under the results. 网站目录")] = None):
     "Publish all runs as a site that opens from a folder; refused if anything personal or any small count is in it. 发布静态网站"
     places(lake, outputs)
     import time
-    from supervise_lib.data.lake import Lake
-    from supervise_lib.publish.site import known_names, site
+    from supervise_lib.publish.site import site
     from supervise_lib.settings import settings
     begun, s = time.perf_counter(), settings()
-    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
-    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
-    made = site(s.outputs, to, lang, names)
+    made = site(s.outputs, to, lang, _names(s))
     print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
-# %% ../notebooks/cli.ipynb #50a1a3f0
+# %% ../notebooks/cli.ipynb #92dd484f
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
-                    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):
+                    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
     "Write the sixteen-section write-up of a model as PDF and Word. 生成模型说明"
-    places(None, outputs)
-    from supervise_lib.publish.writeup import writeup
+    places(lake, outputs)
+    from supervise_lib.publish.writeup import languages, writeup
     from supervise_lib.settings import settings
-    for path in writeup(special, lang, settings().outputs, _on(day), run): print(path)
+    languages(lang); s = settings()
+    for path in writeup(special, lang, s.outputs, _on(day), run, _names(s)): print(path)
 
 @publish.command("dossier")
 def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
@@ -510,10 +521,27 @@ def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the spe
                     day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
     "Write everything a reviewer of a model needs, as PDF, Word and data. 生成模型档案"
     places(lake, outputs)
-    from supervise_lib.publish.writeup import write_dossier
+    from supervise_lib.publish.writeup import languages, write_dossier
     from supervise_lib.settings import settings
-    for path in write_dossier(special, lang, settings().outputs, _on(day), demo): print(path)
+    languages(lang); s = settings()
+    for path in write_dossier(special, lang, s.outputs, _on(day), demo, _names(s)): print(path)
 
+@publish.command("typical")
+def publish_typical(case: Annotated[Path, typer.Argument(help="File of the case. 典型案例文件")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
+                    day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Write a typical case from its file and the ledger, as PDF and Word. 编写典型案例"
+    places(lake, outputs)
+    from supervise_lib.publish.typical import read_case, typical
+    from supervise_lib.publish.writeup import languages, write
+    from supervise_lib.review.ledger import Ledger
+    from supervise_lib.settings import settings
+    from supervise_lib.text import in_lang
+    s = settings(); found, book, names = read_case(case), Ledger(s.outputs / "ledger.sqlite"), _names(s)
+    for one in languages(lang):
+        with in_lang(one): doc = typical(found, book, one, _on(day))
+        for path in write(doc, s.outputs / "typical", f"{case.stem}.{one}", names): print(path)
+
+# %% ../notebooks/cli.ipynb #3265f5d4
 def _on(day):
     "The day that was asked for, or none."
     import datetime as dt

@@ -9,6 +9,7 @@ import pytest
 
 from supervise_lib.data.identity import Keyring
 from supervise_lib.model.special import special
+from supervise_lib.publish.privacy import WITHHELD
 from supervise_lib.publish.dossier import CHECKED, NO_HISTORY, NO_LEDGER, OTHER_CODE, STALE, TO_CHECK, UNMEASURED, changelog, changes, dossier, in_both, law_frame, score_demo, score_file
 from supervise_lib.publish.likeness import cosine, inputs_of, likeness, pairs
 from supervise_lib.publish.writeup import measure
@@ -85,11 +86,14 @@ def test_precision_and_recall_come_from_the_planted_truth(demo, tmp_path, monkey
 def test_yields_come_from_the_ledger_with_their_denominators(tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERVISE_KEY_FILE", str(tmp_path / "key"))
     book = Ledger(tmp_path / "ledger.sqlite", Keyring(tmp_path / "key"))
-    leads = pd.DataFrame({"lead_no": [f"{NAME}-340111-20231231-{i:012x}" for i in range(4)], "region_code": "340111", "severity": 2, "hits": "DETENTION_R06"})
+    leads = pd.DataFrame({"lead_no": [f"{NAME}-340111-20231231-{i:012x}" for i in range(80)], "region_code": "340111", "severity": 2, "hits": "DETENTION_R06"})
     enter(book, leads)
-    for n in leads["lead_no"][:3]: move(book, n, "TRI", "AN", "甲")
+    for n in leads["lead_no"][:60]: move(book, n, "TRI", "AN", "甲")
     rows = frame(dossier(NAME, tmp_path, DAY), "yield").set_index("statistic")
-    assert rows.loc["triaged_of_suspected", ["k", "n"]].tolist() == [3, 4] and rows.loc["triaged_of_suspected", "value"] == "75.0%"
+    assert rows.loc["triaged_of_suspected", ["k", "n"]].tolist() == [60, 80] and rows.loc["triaged_of_suspected", "value"] == "75.0%"
+    assert rows.loc["verified_true_of_verified", ["k", "n"]].tolist() == [0, 0]
+    for n in leads["lead_no"][60:78]: move(book, n, "TRI", "AN", "甲")     # two are left: who has the others has them
+    assert frame(dossier(NAME, tmp_path, DAY), "yield").set_index("statistic").loc["triaged_of_suspected", ["k", "n"]].map(str).tolist() == [str(WITHHELD)] * 2
 
 
 def test_a_copied_model_is_noticed_and_the_present_ones_are_none(one):

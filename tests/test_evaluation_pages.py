@@ -24,7 +24,7 @@ def lake(tmp_path_factory):
         m.setenv("SUPERVISE_KEY_FILE", str(folder.parent / "identity.key"))
         found = Lake(folder)
         for name, rows in action([12, 10, 8, 9, 11, 14, 6, 10, 9, 13, 40, 2]).items():
-            if name == "lead_events": rows = rows.assign(actor_name="办案人")
+            if name == "lead_events": rows = rows.assign(actor_name="测试某甲")
             found.write(name, rows)
         found.close()
     return folder
@@ -57,6 +57,18 @@ def test_from_the_shell_to_a_notebook(lake, tmp_path, kind, lang):
     assert about["template"] == f"evaluation/{kind}" and about["parameters"]["since"] == str(YEAR[0])
     for word in RANKS: assert not re.search(rf"(?<!不作为)(?<!不)(?<!作为){word}\s*\d|第\d+名", text)
     if kind == "procuratorates": assert list(dict.fromkeys(x for x in re.findall(r"\b34\d{4}\b", text) if x in COUNTIES)) == sorted(COUNTIES)
+
+@pytest.mark.parametrize("planted", ["34011119900307123X", "测试某甲"])
+def test_a_page_that_names_a_person_leaves_nothing(lake, tmp_path, planted):
+    from supervise_lib.cli import app
+    import supervise_lib.work.pages as made
+    page = made.run_page
+    def with_secret(*args, check, **more): return page(*args, **more, check=lambda files: check({n: d.replace(b'"nbformat"', f'"note": "{planted}", "nbformat"'.encode(), 1) for n, d in files.items()}))
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(made, "run_page", with_secret)
+        done = CliRunner().invoke(app, ["evaluate", "models", "--period", SPAN, "--region", "340000", "--lake", str(lake), "--outputs", str(tmp_path / "out")])
+    assert done.exit_code != 0 and "nothing was written" in str(done.exception) and planted not in str(done.exception)
+    assert not list(tmp_path.rglob("*.ipynb"))
 
 def test_a_page_that_cannot_be_made_leaves_nothing(tmp_path):
     from supervise_lib.cli import app

@@ -43,6 +43,7 @@ SECRETS = {
     "phone": lambda r: f"1{r.choice('3456789')}{digits(r, 9)}",
     "pseudonym": lambda r: r.choice("PW") + "".join(r.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=24)),
     "case": lambda r: r.choice([f"（20{r.randint(10, 24)}）皖{digits(r, 4)}刑初{r.randint(1, 999)}号", f"皖某检刑诉〔2023〕{r.randint(1, 999)}号"]),
+    "lead": lambda r: f"{r.choice(['case_filing', 'shell_companies'])}-3401{r.randint(1, 24):02}-2023{r.randint(1, 12):02}{r.randint(1, 28):02}-{r.getrandbits(48):012x}",
     "name": lambda r: r.choice(sorted(NAMES)),
     "small": lambda r: r.choice(["命中{n}件", "共{n}人", "{n} children", "hits: {n}", "线索：{n}"]).format(n=r.randint(1, 4)),
 }
@@ -61,7 +62,7 @@ def unseen(r, s): i = r.randrange(1, len(s)); return s[:i] + r.choice("\u200b\u2
 def blank(r, s): return " ".join(s)
 
 
-DISGUISES = {"identity": [wide, gaps, unseen], "credit": [unseen, wide], "account": [wide, gaps, unseen], "phone": [wide, gaps, unseen], "pseudonym": [unseen], "case": [wide, unseen], "born": [wide, unseen], "name": [blank, unseen], "small": [wide, unseen]}
+DISGUISES = {"identity": [wide, gaps, unseen], "credit": [unseen, wide], "account": [wide, gaps, unseen], "phone": [wide, gaps, unseen], "pseudonym": [unseen], "case": [wide, unseen], "lead": [wide, unseen], "born": [wide, unseen], "name": [blank, unseen], "small": [wide, unseen]}
 
 
 def chunk(kind, body): return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -219,3 +219,13 @@ def test_shape_refuses_lengths_that_differ():
 
 def test_time_of_day_is_dropped_also_before_1970():
     assert days(pd.Series(pd.to_datetime(["1969-12-31 23:59"]))).tolist() == [date(1969, 12, 31)]
+
+
+def test_what_rules_read_of_the_law_is_said_in_chinese():
+    "Articles and sentences of the law on Chinese pages; names of substances in tables by drug stay as they are."
+    import re
+    from supervise_lib.law.values import Law
+    from supervise_lib.model.special import special, special_names
+    law = Law(); names = {n for s in special_names() for r in special(s).rules for n in r.reads}
+    bad = [n for n in sorted(names) for e in law.value(n).history if re.search("[a-z]{3,}", e.cite.zh) or isinstance(e.value, str) and re.search("[a-z]{3,}", e.said.zh)]
+    assert bad == []

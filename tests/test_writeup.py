@@ -15,8 +15,8 @@ from supervise_lib.data.identity import Keyring
 from supervise_lib.model.special import special, special_names
 from supervise_lib.publish.byhand import PARTS, ByHand, read_byhand
 from supervise_lib.publish.effects import effects
-from supervise_lib.publish.outgoing import NotOutgoing, check_table, check_text, let_out
-from supervise_lib.publish.printing import Document, Figure, Heading, Para, Points, to_docx, to_pdf, widths
+from supervise_lib.publish.gate import Gate, Refused
+from supervise_lib.publish.printing import Document, Figure, Heading, Para, Points, made_of, to_docx, to_pdf, widths
 from supervise_lib.publish.prose import ProseError, facts_of, fill, lawful_digits, typed_digits
 from supervise_lib.publish.sections import SECTIONS, operators
 from supervise_lib.publish.tables import Table
@@ -112,14 +112,14 @@ def test_every_lawful_pattern_has_its_reason_and_is_needed(): assert len(lawful_
 # ---- what leaves
 
 @pytest.mark.parametrize("text", ["34012319900101123X", "身份证３４０１２３１９９００１０１１２３Ｘ", "电话13800138000", "卡号 6222 0212 3456 7890 128", "PABCDEFGHIJKLMNOPQRSTUVWX", "（2023）皖0123刑初15号", f"{NAME}-340111-20231231-0123456789ab"])
-def test_what_identifies_is_found_in_text_and_tables(text):
-    assert check_text(f"见{text}。") and check_table(pd.DataFrame({"a": [None, Text("x", text)], "b": ["c", ("d", text)]}))
-    with pytest.raises(NotOutgoing) as e: let_out("x", [f"见{text}。"])
-    assert text not in str(e.value)
+def test_what_identifies_is_found_in_paragraphs_and_tables(text):
+    for block in (Para(f"见{text}。"), Table("t", ["甲"], [["乙", f"见{text}。"][1:]], [False])):
+        with pytest.raises(Refused) as e: Gate(counts=False).check(made_of(doc_of(block), "x"))
+        assert text not in str(e.value)
 
 
 @pytest.mark.parametrize("text", ["2018 2019 2020 2021", "1,234,567.00元", "2023-12-31", "《刑法》第17条", "代码散列 0123456789abcdef"])
-def test_what_does_not_identify_may_leave(text): assert check_text(text) == []
+def test_what_does_not_identify_may_leave(text): Gate(counts=False).check(made_of(doc_of(Para(text)), "x"))
 
 
 # ---- sixteen sections
@@ -205,8 +205,30 @@ def doc_of(*blocks): return Document("x", "", "zh", blocks, DAY)
 
 def test_a_document_with_something_identifying_is_never_written(tmp_path):
     for block in (Para("13800138000"), Heading("13800138000"), Points(("13800138000",)), Table("t", ["a"], [["13800138000"]], [False]), Figure(b"", "c", "13800138000")):
-        with pytest.raises(NotOutgoing): write(doc_of(block), tmp_path / "out", "x")
+        with pytest.raises(Refused): write(doc_of(block), tmp_path / "out", "x")
     assert not (tmp_path / "out").exists()
+
+
+def test_small_counts_of_a_run_are_withheld_in_a_write_up(run_folder, tmp_path):
+    few = tmp_path / "few"; few.mkdir()
+    m = json.loads((run_folder / "run.json").read_text()); m |= {"rules": {"DETENTION_R06": {"hit": 2, "clear": 1000, "cannot_tell": 205, "not_applicable": 27}}, "outcomes": {"hit": 2, "clear": 1000, "cannot_tell": 205, "not_applicable": 27}, "leads": {"total": 2, "S4": 2}}
+    (few / "run.json").write_text(json.dumps(m), encoding="utf-8"); (few / "statistics.json").write_text((run_folder / "statistics.json").read_text(), encoding="utf-8")
+    hand = ByHand(NAME, {"background": Text("Hits {DETENTION_R06.hit}, clear {clear}, leads {leads}, rows {rows}.", "命中{DETENTION_R06.hit}，未命中{clear}，线索{leads}，共{rows}行。")})
+    said = words(compose(material(NAME, tmp_path, DAY, few, hand), "zh"))
+    assert "命中隐去" in said and "线索隐去" in said and "共1,234行" in said
+    (few / "run.json").write_text(json.dumps(m | {"rows": 4}), encoding="utf-8")
+    assert "共隐去行" in words(compose(material(NAME, tmp_path, DAY, few, hand), "zh"))
+
+
+@pytest.mark.parametrize("way", ["writeup", "dossier", "typical"])
+def test_a_name_from_the_lake_stops_every_document(way, tmp_path, monkeypatch, case):
+    from supervise_lib.publish import writeup as w
+    monkeypatch.setattr(w, "BELOW", Text("{day} 测试某甲", "{day}测试某甲")); names = {"测试某甲"}
+    with pytest.raises(Refused, match="name of a person"):
+        if way == "writeup": w.writeup(NAME, "zh", tmp_path / "o", DAY, names=names)
+        elif way == "dossier": w.write_dossier(NAME, "zh", tmp_path / "o", DAY, names=names)
+        else: write(case(), tmp_path / "o", "x", {"王某"})
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_character_without_glyph_and_a_figure_without_words_are_refused():
@@ -252,11 +274,11 @@ def test_a_closed_lead_is_told_with_names_replaced_and_figures_labelled(case):
 
 
 def test_what_gives_somebody_away_stops_it(case):
-    with pytest.raises(NotOutgoing, match="replace by 某") as e: case(names={})
+    with pytest.raises(Refused, match="replace by 某") as e: case(names={})
     assert "王小明" not in str(e.value)
     parts = lambda zh: case.raw["parts"] | {"meaning": {"en": "A lesson.", "zh": zh}}
     for bad in ("被害人李小芳年幼。", "就读于明珠小学。", "张某在顺达物流有限公司工作。", "女孩年仅十三岁。"):
-        with pytest.raises(NotOutgoing): case(parts=parts(bad))
+        with pytest.raises(Refused): case(parts=parts(bad))
     case(parts=parts("顺达物流有限公司整改。"), allowed=["顺达物流有限公司"])
     with pytest.raises(ValueError, match="does not hold 某"): case(names={"王小明": "小明"})
 
@@ -295,7 +317,7 @@ def test_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERVISE_OUTPUTS", str(tmp_path))
     done = CliRunner().invoke(app, ["publish", "writeup", NAME, "--lang", "zh", "--day", "2024-06-01", "--outputs", str(tmp_path)])
     assert done.exit_code == 0, done.exception
-    assert [Path(p).name for p in done.output.split()] == [f"{NAME}.zh.pdf", f"{NAME}.zh.docx"]
+    assert [Path(p).name for p in done.stdout.split()] == [f"{NAME}.zh.pdf", f"{NAME}.zh.docx"]
     done = CliRunner().invoke(app, ["publish", "dossier", NAME, "--lang", "en", "--outputs", str(tmp_path)])
     assert done.exit_code == 0 and json.loads((tmp_path / "dossiers" / NAME / f"{NAME}.en.json").read_text())["special"] == NAME
     assert "is not YYYY-MM-DD" in str(CliRunner().invoke(app, ["publish", "writeup", NAME, "--day", "June"]).exception)

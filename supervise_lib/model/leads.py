@@ -32,7 +32,7 @@ def parse_lead_no(number: str) -> tuple[str, str, dt.date, str]:
         return special, region, dt.datetime.strptime(day, "%Y%m%d").date(), digest
     except ValueError: raise ValueError(f"{number!r} is not a lead number; expected SPECIAL-REGION-YYYYMMDD-DIGEST 线索编号有误") from None
 
-# %% ../../notebooks/model/leads.ipynb #d520c768
+# %% ../../notebooks/model/leads.ipynb #a9eab5f3
 def law_entries(refs: str, law) -> list[dict]:
     "The law values behind a verdict: name, label, value, unit, since, article, status. 所依据的法定数值"
     found = []
@@ -40,7 +40,7 @@ def law_entries(refs: str, law) -> list[dict]:
         name, _, since = ref.partition("@")
         value = law.value(name)
         entry = next(e for e in value.history if str(e.since) == since)
-        found.append({"name": name, "label": value.label.to_dict(), "value": entry.value, "unit": unit_words(value.unit), "since": since, "article": entry.cite.to_dict(), "status": entry.status})
+        found.append({"name": name, "label": value.label.to_dict(), "value": entry.value, "words": entry.words.to_dict() if entry.words else None, "unit": unit_words(value.unit), "since": since, "article": entry.cite.to_dict(), "status": entry.status})
     return found
 
 # %% ../../notebooks/model/leads.ipynb #c3e67ab0

@@ -10,16 +10,19 @@ __all__ = ['LINES', 'PURPOSE', 'COUNTED', 'HEADS_TABLE', 'HEADS_COLUMN', 'CLASSE
            'score_file', 'score_demo', 'save_score', 'yields_of', 'step_words', 'law_frame', 'choices_frame',
            'files_of', 'changes', 'changelog', 'dossier']
 
-# %% ../../notebooks/publish/dossier.ipynb #3091d55a
+# %% ../../notebooks/publish/dossier.ipynb #4dd4acd9
 import datetime as dt, json, subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from functools import cache
 import pandas as pd, yaml
 from ..data.contracts import contract
-from ..law.values import Law, unit_words
+from ..law.values import Law, plain_words, unit_words
 from ..model.rules import sentence
 from ..model.special import Special, label, sources, special as find_special
+from .linked import protect
+from .privacy import WITHHELD
+from .released import threshold_of
 from .coverage import tables_of
 from .likeness import ALIKE, likeness
 from ..model.verdicts import OUTCOME_TEXT, Outcome
@@ -179,7 +182,7 @@ def _scores(s: Special, outputs: Path, scored: pd.DataFrame | None, made: dt.dat
     shown = scored.assign(**{c: scored[c].astype("Int64") for c in whole})
     return Part("scores", title, tuple(told), (Sheet(Text("Against the planted truth", "对照预设真值"), shown, HEADS_SCORE),))
 
-# %% ../../notebooks/publish/dossier.ipynb #3a1bf973
+# %% ../../notebooks/publish/dossier.ipynb #a7945d6d
 NO_LEDGER = Text("No ledger: nothing is known of what became of leads.", "没有线索台账，线索去向不明。")
 NO_LEADS = Text("The ledger holds no lead of this special.", "台账中没有本专项线索。")
 
@@ -199,14 +202,25 @@ def step_words(statistic: str) -> Text:
     part, _, whole = statistic.partition("_of_")
     return Text("{0} of {1}", "{1}中{0}").format(WORDS.get(part, Text(part, part)), WORDS.get(whole, Text(whole, whole)))
 
+def _hidden_steps(found: pd.DataFrame, least: int) -> pd.Series:
+    "Steps of which a count is small, or would give a small one away; a rule's counts are protected together."
+    counts, sums, of = {}, [], []
+    for r in found.itertuples():
+        part, _, whole = r.statistic.partition("_of_")
+        a, b, rest = (r.group, part, int(r.k)), (r.group, whole, int(r.n)), (r.group, part, whole, "not")
+        counts |= {a: int(r.k), b: int(r.n), rest: int(r.n - r.k)}; sums.append((b, [a, rest])); of.append((a, b, rest))
+    hidden = protect(counts, sums, least)
+    return pd.Series([any(x in hidden for x in keys) for keys in of], index=found.index)
+
 def _yield(s: Special, outputs: Path) -> Part:
     found, why = yields_of(s, outputs)
     if why: return Part("yield", Text("What review says", "评审结果"), (why,))
     pct = lambda v: None if pd.isna(v) else f"{v:.1%}"
+    hidden = _hidden_steps(found, threshold_of(s.name)); found = found.assign(**{c: pd.Series([(WITHHELD if c in "kn" else None) if h else v for h, v in zip(hidden, found[c], strict=True)], found.index, dtype=object) for c in ("k", "n", "value", "low", "high")})
     shown = found.assign(step=[step_words(x) for x in found["statistic"]], value=[pct(v) for v in found["value"]], interval=[None if pd.isna(a) else f"{a:.1%} – {b:.1%}" for a, b in zip(found["low"], found["high"], strict=True)])
     return Part("yield", Text("What review says", "评审结果"), (), (Sheet(Text("From one step to the next", "各环节转化"), shown, STEP_HEADS),))
 
-# %% ../../notebooks/publish/dossier.ipynb #5eeb01f7
+# %% ../../notebooks/publish/dossier.ipynb #50007014
 HEADS_LAW = dict(label=Text("Value", "数值名称"), value=Text("Number", "数值"), unit=Text("Unit", "单位"), cite=Text("Law and article", "法律条文"), since=Text("In force since", "生效"), until=Text("until", "止"),
                  checked_on=Text("Checked on", "核对日期"), mark=Text("Mark", "标记"))
 TO_CHECK, STALE, CHECKED = Text("to be checked", "待核"), Text("check is old", "核对已过期"), Text("checked", "已核")
@@ -219,26 +233,22 @@ def law_frame(s: Special, day: dt.date) -> pd.DataFrame:
         v = law.value(name)
         for e in v.history:
             mark = TO_CHECK if e.status != "checked" else STALE if v.stale(e, day) else CHECKED
-            rows.append(dict(name=name, label=v.label, value=(YES if e.value else NO) if isinstance(e.value, bool) else _said(e.value), unit=Text(**u) if all((u := unit_words(v.unit)).values()) else None, cite=e.cite, since=e.since, until=e.until, checked_on=e.checked_on, mark=mark))
+            rows.append(dict(name=name, label=v.label, value=e.said, unit=Text(**u) if all((u := unit_words(v.unit)).values()) else None, cite=e.cite, since=e.since, until=e.until, checked_on=e.checked_on, mark=mark))
     return pd.DataFrame(rows, columns=["name", "label", "value", "unit", "cite", "since", "until", "checked_on", "mark"], dtype=object)
 
-def _said(value) -> str:
-    "A value of the law, one that depends on the case case by case."
-    if isinstance(value, dict): return "; ".join(f"{k}: {_said(v)}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 def _law(s: Special, day: dt.date) -> Part:
     found = law_frame(s, day)
     told = LAW_COUNTED.format(n=found["name"].nunique(), entries=len(found), verify=int((found["mark"] == TO_CHECK).sum()), stale=int((found["mark"] == STALE).sum()))
     return Part("law", Text("Law values", "法定数值"), (told,), (Sheet(Text("Law values the rules read", "规则所用法定数值"), found, HEADS_LAW),))
 
-# %% ../../notebooks/publish/dossier.ipynb #2ad1ee5f
+# %% ../../notebooks/publish/dossier.ipynb #3571d1e3
 HEADS_CHOICE = dict(label=Text("Threshold", "阈值"), value=Text("Number", "数值"), unit=Text("Unit", "单位"), author=Text("By", "设定人"), reason=Text("Why", "理由"), review=Text("Look again on", "复核日期"), late=Text("Review overdue", "是否逾期复核"))
 CHOICES_COUNTED = Text("{n} thresholds are our own, not the law's; the review of {late} is overdue.", "自定阈值{n}项（非法定）；逾期未复核{late}项。")
 
 def choices_frame(s: Special, day: dt.date) -> pd.DataFrame:
     "Own thresholds with author, reason and review date. 自定阈值"
-    rows = [dict(name=c.name, label=c.label, value=(YES if c.value else NO) if isinstance(c.value, bool) else _said(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=in_both("authors", c.author), reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
+    rows = [dict(name=c.name, label=c.label, value=(YES if c.value else NO) if isinstance(c.value, bool) else plain_words(c.value), unit=Text(**u) if all((u := unit_words(c.unit)).values()) else None, author=in_both("authors", c.author), reason=c.reason, review=c.review, late=c.review < day) for c in s.choices.values()]
     return pd.DataFrame(rows, columns=["name", *HEADS_CHOICE], dtype=object)
 
 def _choices(s: Special, day: dt.date) -> Part:

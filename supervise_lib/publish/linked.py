@@ -5,19 +5,20 @@
 # %% auto #0
 __all__ = ['told', 'protect']
 
-# %% ../../notebooks/publish/linked.ipynb #a9384f1a
+# %% ../../notebooks/publish/linked.ipynb #055afa20
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack
 
-# %% ../../notebooks/publish/linked.ipynb #d756b0b6
+# %% ../../notebooks/publish/linked.ipynb #64bc1c43
 class _Counts(dict):
     "Counts by key, with those that are hidden first when one must be."
     first: frozenset = frozenset()
 
-def _sums(counts, sums, complete):
+def _sums(counts, sums):
     "Sums as (total, parts), a rest of a sum put among its parts with its value."
     values, out = _Counts(counts), []
     for total, parts in sums:
@@ -26,11 +27,11 @@ def _sums(counts, sums, complete):
         gap = counts[total] - sum(counts[p] for p in known)
         if gap < 0: continue
         rest = ("rest", total, len(out))
-        if gap or (len(known) < len(parts) and not complete): values[rest] = gap; known = [*known, rest]
+        if gap or len(known) < len(parts): values[rest] = gap; known = [*known, rest]
         out.append((total, tuple(known)))
     return values, out
 
-# %% ../../notebooks/publish/linked.ipynb #6a6b8837
+# %% ../../notebooks/publish/linked.ipynb #3daa124d
 def _groups(hidden, sums):
     "Sums with the hidden counts in them, in groups that share no hidden count."
     parent = {h: h for h in hidden}
@@ -46,7 +47,7 @@ def _groups(hidden, sums):
     return list(found.values())
 
 def _programme(group, values, hidden, sums):
-    "Unknowns, coefficients, right side and least values of a group."
+    "Unknowns, coefficients and right side of a group."
     unknown = sorted({k for i in group for k in (sums[i][0], *sums[i][1]) if k in hidden}, key=repr); at = {k: j for j, k in enumerate(unknown)}
     rows, cols, data, right = [], [], [], []
     for r, i in enumerate(group):
@@ -55,70 +56,86 @@ def _programme(group, values, hidden, sums):
             if k in at: rows.append(r); cols.append(at[k]); data.append(sign)
             else: b -= sign * values[k]
         right.append(b)
-    least = np.array([0. if k[:1] == ("rest",) else 1. for k in unknown])
-    return unknown, csr_matrix((data, (rows, cols)), shape=(len(group), len(unknown))), np.array(right, float), least
+    return unknown, csr_matrix((data, (rows, cols)), shape=(len(group), len(unknown))), np.array(right, float)
 
-# %% ../../notebooks/publish/linked.ipynb #c32652a4
-def _open(unknown, a, right, least, small, k) -> set:
-    "Which small counts of a group could be as large as the threshold, as far as a reader knows."
+# %% ../../notebooks/publish/linked.ipynb #64fa4d4d
+@dataclass(frozen=True)
+class _Reader:
+    "What is known of hidden counts, and how far each must be able to lie from its value."
+    marked: bool
+    totals: frozenset
+    limits: Mapping
+
+    def box(self, k, n):
+        "Least and greatest value a reader grants a hidden count."
+        if k[:1] == ("rest",) or self.marked and k in self.totals: return 0, None
+        return (1, None) if not self.marked else (0, self.limits[k] - 1) if n < self.limits[k] else (self.limits[k], None)
+
+    def asked(self, names, values) -> dict:
+        "The counts to be kept secret, with the distance that must be possible."
+        return dict.fromkeys(names, 1) if self.marked else {k: self.limits[k] - values[k] for k in names if 0 < values[k] < self.limits[k]}
+
+# %% ../../notebooks/publish/linked.ipynb #d37c37b1
+def _open(unknown, a, right, box, values, asked, ways) -> set:
+    "Which of the counts asked for could lie so far from their value, as far as a reader knows; ways: up, or up and down."
     at, n, passed, chance = {u: j for j, u in enumerate(unknown)}, len(unknown), set(), np.random.default_rng(len(unknown))
-    def reach(asked):       # as many as can be lifted to the threshold together
-        m, cols = len(asked), [at[s] for s in asked]
-        lifted = csr_matrix((np.r_[np.ones(m), -np.ones(m)], (np.r_[:m, :m], np.r_[n:n + m, cols])), shape=(m, n + m))
+    def reach(some, way):       # as many as can be moved together
+        m, cols = len(some), [at[s] for s in some]; true = np.array([values[s] for s in some], float)
+        moved = csr_matrix((np.r_[np.ones(m), np.full(m, -way)], (np.r_[:m, :m], np.r_[n:n + m, cols])), shape=(m, n + m))
         weights = np.r_[np.zeros(n), -(chance.random(m) + .5)]
-        found = linprog(weights, A_ub=lifted, b_ub=np.zeros(m), A_eq=hstack([a, csr_matrix((a.shape[0], m))]), b_eq=right, bounds=[*((x, None) for x in least), *[(0, k)] * m], method="highs")
+        found = linprog(weights, A_ub=moved, b_ub=-way * true, A_eq=hstack([a, csr_matrix((a.shape[0], m))]), b_eq=right, bounds=[*box, *((None, asked[s]) for s in some)], method="highs")
         if found.status != 0: raise AssertionError(f"what is published contradicts itself: {found.message} 公布的数值相互矛盾")
-        return {s for s in small if found.x[at[s]] >= k - 1e-6}
-    while (left := [s for s in small if s not in passed]):
-        if not (more := reach(left) - passed): break
-        passed |= more
-    for s in small:
-        if s not in passed: passed |= reach([s])
+        return {s for s, far in zip(some, found.x[n:], strict=True) if far >= asked[s] - 1e-6}
+    for way in ways:
+        while (left := [s for s in asked if s not in passed]) and (more := reach(left, way)): passed |= more
+    for s in asked:
+        if s not in passed and any(reach([s], way) for way in ways): passed.add(s)
     return passed
 
-def told(values: Mapping, hidden: set, sums: list, thresholds: Mapping) -> list:
-    "Small counts of which a reader can tell that they are small. 可被推知的小计数"
+def told(values: Mapping, hidden: set, sums: list, reader, safe: set) -> list:     # safe: what is known to be secret, and stays so when more is hidden
+    "Counts of which a reader can tell what is to be kept secret. 可被推知的计数"
     out, unknown = [], hidden | {k for k in values if k[:1] == ("rest",)}
     for group in _groups(unknown, sums):
-        names, *programme = _programme(group, values, unknown, sums)
-        for k in sorted({thresholds[n] for n in names}):
-            small = [n for n in names if 0 < values[n] < thresholds[n] == k]
-            if small: seen = _open(names, *programme, small, k); out += [s for s in small if s not in seen]
+        names, a, right = _programme(group, values, unknown, sums)
+        if asked := {k: far for k, far in reader.asked(names, values).items() if k not in safe}:
+            seen = _open(names, a, right, [reader.box(k, values[k]) for k in names], values, asked, (1, -1) if reader.marked else (1,))
+            safe |= seen; out += [s for s in asked if s not in seen]
     return out
 
-# %% ../../notebooks/publish/linked.ipynb #939b8163
-def _best(sum_, values, hidden, k):
+# %% ../../notebooks/publish/linked.ipynb #b58bba1a
+def _best(sum_, values, hidden, k, limits):
     "The count of a sum that is hidden next, if any is left."
-    seen = [x for x in (sum_[0], *sum_[1]) if x not in hidden and values[x] > 0]
+    seen = [x for x in (sum_[0], *sum_[1]) if x not in hidden and values[x] > 0 and limits[x]]      # what has no threshold is known anyway
     return min(seen, key=lambda x: (values[x] < k, x not in values.first, x == sum_[0], values[x], repr(x)), default=None)
 
 def _alone(cells, values, hidden, sums, where, limits) -> set:
     "For every hidden count that stands alone in a sum, a companion there."
     bare = {i: c for c in cells for i in where[c] if sum(x in hidden for x in (sums[i][0], *sums[i][1])) == 1}
-    return {best for i, c in bare.items() if (best := _best(sums[i], values, hidden, limits[c])) is not None}
+    return {best for i, c in bare.items() if (best := _best(sums[i], values, hidden, limits[c], limits)) is not None}
 
 def protect(counts: Mapping,                    # key (a tuple) -> whole count
             sums: Iterable,                     # (total's key, keys of the parts)
-            threshold: int | Mapping,           # smallest count shown, or one per key
-            first: Iterable = ()) -> set:       # keys to be hidden rather than others, where one must be
+            threshold: int | Mapping,           # smallest count shown, or one per key; 0: known anyway
+            first: Iterable = (),               # keys to be hidden rather than others, where one must be
+            marked: bool = False) -> set:       # are hidden counts below the threshold, nought among them, shown as such?
     "Keys of the counts that must stay hidden in a publication that shows all the others. 须隐去的计数"
     if bad := [k for k, n in counts.items() if n < 0 or n != int(n)]: raise ValueError(f"{bad[0]}: {counts[bad[0]]} is no count; expected a whole number of zero or more 计数须为非负整数")
     limits = dict(threshold) if isinstance(threshold, Mapping) else dict.fromkeys(counts, threshold)
-    values, links = _sums(counts, sums, False); values.first = frozenset(first)
+    values, links = _sums(counts, sums); values.first = frozenset(first)
     limits |= {r: limits[r[1]] for r in values if r not in counts}
-    hidden = {k for k, n in counts.items() if 0 < n < limits[k]}
+    hidden, reader = {k for k, n in counts.items() if (marked or n) and n < limits[k]}, _Reader(marked, frozenset(t for t, _ in links), limits)
     where = defaultdict(list)
     for i, (t, parts) in enumerate(links):
         for k in (t, *parts): where[k].append(i)
-    rests = {k for k in values if k[:1] == ("rest",)}
+    rests, safe = {k for k in values if k[:1] == ("rest",)}, set()
     while more := _alone(sorted(hidden, key=repr), values, hidden | rests, links, where, limits): hidden |= more     # what is plain needs no programme
-    while bad := told(values, hidden, links, limits):
+    while bad := told(values, hidden, links, reader, safe):
         more = _further(bad, values, hidden, links, where, limits)
         if not more: raise AssertionError(f"{bad[0]} can be told and nothing is left to hide 无法保护该计数")
         hidden |= more
     return hidden
 
-# %% ../../notebooks/publish/linked.ipynb #dbe8730b
+# %% ../../notebooks/publish/linked.ipynb #5b5ce5d1
 def _further(bad, values, hidden, links, where, limits) -> set:
     "The next counts to hide: companions of those that can be told, else of what is hidden near them, else anything near."
     secret = hidden | {k for k in values if k[:1] == ("rest",)}
@@ -126,7 +143,7 @@ def _further(bad, values, hidden, links, where, limits) -> set:
     inside = {k: g for g, group in enumerate(_groups(secret, links)) for i in group for k in (links[i][0], *links[i][1]) if k in secret}
     groups = {inside[c] for c in bad if c in inside}
     if more := _alone([k for k, g in inside.items() if g in groups], values, secret, links, where, limits): return more
-    near = {best for c in bad for i in where[c] if (best := _best(links[i], values, secret, limits[c])) is not None}
+    near = {best for c in bad for i in where[c] if (best := _best(links[i], values, secret, limits[c], limits)) is not None}
     if near: return near
     around = {links[i] for k, g in inside.items() if g in groups for i in where[k]}
-    return {best for one in around if (best := _best(one, values, secret, max(limits[k] for k in bad))) is not None}
+    return {best for one in around if (best := _best(one, values, secret, max(limits[k] for k in bad), limits)) is not None}

@@ -6,11 +6,12 @@
 __all__ = ['FIELD', 'NOT_KNOWN', 'MONTHS', 'FORMATS', 'HAN_NUMBER', 'facts_of_statistics', 'facts_of', 'ProseError', 'fields',
            'fill', 'lawful_digits', 'typed_digits']
 
-# %% ../../notebooks/publish/prose.ipynb #c8675b99
+# %% ../../notebooks/publish/prose.ipynb #8cfa40ec
 import datetime as dt, difflib, json, math, re
 from functools import cache
 from pathlib import Path
 import pandas as pd, yaml
+from .privacy import WITHHELD
 from ..settings import resource
 from ..text import LANGUAGES, Text
 
@@ -50,7 +51,7 @@ FORMATS = {"count": (lambda v: _number(v) and float(v).is_integer(), lambda v, l
 
 def _missing(v) -> bool: return v is None or (not isinstance(v, (str, Text)) and pd.api.types.is_scalar(v) and bool(pd.isna(v))) or isinstance(v, float) and math.isinf(v)
 
-# %% ../../notebooks/publish/prose.ipynb #1d1eed69
+# %% ../../notebooks/publish/prose.ipynb #a21f6d9c
 def fields(text: str) -> list[tuple[str, str]]:
     "Names and formats of the fields of a sentence; braces that are no field are refused. 字段"
     found = [(m[1], m[2] or "") for m in FIELD.finditer(text)]
@@ -61,7 +62,7 @@ def _value(name, form, facts, text, lang) -> str:
     "One field in words."
     if name not in facts: raise ProseError(f"{text!r}: the results have no {name!r}; nearest: {', '.join(difflib.get_close_matches(name, facts, 3)) or 'none'} 结果中无此字段")
     v = facts[name]
-    if _missing(v): return NOT_KNOWN(lang)
+    if _missing(v) or v is WITHHELD: return (WITHHELD if v is WITHHELD else NOT_KNOWN)(lang)
     form = form or ("text" if isinstance(v, (str, Text)) else "day" if hasattr(v, "year") else "count")
     if form not in FORMATS: raise ProseError(f"{text!r}: format {form!r} is not known; known: {', '.join(FORMATS)} 未知格式")
     fits, write = FORMATS[form]

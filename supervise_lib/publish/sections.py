@@ -9,7 +9,7 @@ __all__ = ['BASIC', 'NO_CONTACT', 'LAW_HEADS', 'LONG', 'RUN_TOLD', 'NO_RUN', 'CO
            'data_sources', 'data_elements', 'rules', 'operators', 'steps', 'mind_map', 'output', 'instruments',
            'effect', 'governance', 'promotion', 'security', 'novelty', 'sample', 'annexes']
 
-# %% ../../notebooks/publish/sections.ipynb #ae7c5eec
+# %% ../../notebooks/publish/sections.ipynb #529ad998
 from dataclasses import dataclass, field
 import pandas as pd
 from ..data.contracts import contract
@@ -20,8 +20,8 @@ from .byhand import ByHand
 from .canvas import png
 from .dossier import LINES, Dossier, Sheet, columns_used, instrument_words
 from .effects import LABELS, Effects
+from .gate import identifiers
 from .mindmap import mindmap, mindmap_alt
-from .outgoing import check_text
 from .printing import Figure, Heading, Para, Points
 from .tables import RULE, TITLE, cell
 from ..text import Text, in_lang
@@ -50,7 +50,7 @@ def grid(frame: pd.DataFrame, title: Text, heads: dict, lang: str):
     "A frame as a finished table in one language. 制表"
     return Sheet(title, frame, heads).shown(lang)
 
-# %% ../../notebooks/publish/sections.ipynb #ba918882
+# %% ../../notebooks/publish/sections.ipynb #9be1016c
 BASIC = Text("Basic information", "基本情况"), dict(item=Text("Item", "项目"), told=Text("Entry", "内容"))
 NO_CONTACT = ("unit", "level", "field", "contact")
 
@@ -75,16 +75,16 @@ def legal_basis(m: Material, lang: str) -> list:
 
 LONG = 90       # signs of a value that are printed; the dossier has all
 
-def _short(value): return value if isinstance(value, Text) or len(value) <= LONG else value[:LONG] + "…"
+def _short(value): return value if len(value.en) <= LONG else Text(value.en[:LONG] + "…", value.zh[:LONG] + ("…" if len(value.zh) > LONG else ""))
 
-# %% ../../notebooks/publish/sections.ipynb #c26934b8
+# %% ../../notebooks/publish/sections.ipynb #0d545889
 RUN_TOLD = Text("The run described here is that of {region}, complete to {as_of}: {rows} rows were judged.", "本说明所述运行为{region}，数据截至{as_of}，共研判{rows}行。")
 NO_RUN = Text("No run was named for this write-up, so periods and numbers of rows are not told.", "编制本说明时未指定运行，故不载明数据期间与行数。")
 
 def data_sources(m: Material, lang: str) -> list:
     "4 Data sources 数据来源."
     sheet = m.dossier["data"].sheets[0]
-    told = NO_RUN if m.run is None else RUN_TOLD.format(region=Text(**m.run["region_name"]), as_of=m.run["as_of"], rows=f"{m.run['rows']:,}")
+    told = NO_RUN if m.run is None else RUN_TOLD.format(region=Text(**m.run["region_name"]), as_of=m.run["as_of"], rows=f"{n:,}" if isinstance(n := m.facts["rows"], int) else n)
     lost = set(m.run["not_delivered"]) if m.run else set()
     frame = sheet.frame.assign(given=[None if m.run is None else t not in lost for t in sheet.frame["table"]])
     return [Para(told(lang)), grid(frame, sheet.title, sheet.heads | (dict(given=Text("Delivered to this run", "本次运行是否到位")) if m.run else {}), lang), *m.asked(lang, "obtained")]
@@ -200,7 +200,7 @@ def novelty(m: Material, lang: str) -> list:
     part = m.dossier["likeness"]
     return [*m.asked(lang, "novelty"), Para(part.told[0](lang)), part.sheets[0].shown(lang)]
 
-# %% ../../notebooks/publish/sections.ipynb #79826e7e
+# %% ../../notebooks/publish/sections.ipynb #67fb76e1
 HASHES = Text("Code {code}; law {law}; run {run}.", "代码散列 {code}；法律数值散列 {law}；运行散列 {run}。")
 INVENTED = Text("(invented number)", "（虚构编号）")
 
@@ -209,7 +209,7 @@ def sample(special) -> pd.DataFrame:
     case = next((c for c in special.cases if "hit" in c.expect), None)
     if case is None: return pd.DataFrame(columns=["column", "value", "said"])
     i = case.expect.index("hit")
-    told = lambda v: INVENTED if check_text(str(v)) else cell(v) if not isinstance(v, (dict, list)) else Text("(record)", "（记录）")
+    told = lambda v: INVENTED if any(identifiers(str(v))) else cell(v) if not isinstance(v, (dict, list)) else Text("(record)", "（记录）")
     return pd.DataFrame([dict(column=label(special, k), value=told(v), said=case.rule) for k, v in case.rows[i].items()], columns=["column", "value", "said"], dtype=object)
 
 def annexes(m: Material, lang: str) -> list:

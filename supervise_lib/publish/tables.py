@@ -159,15 +159,15 @@ def leads_table(leads: pd.DataFrame, titles=None, max_rows: int | None = 30, col
     hits = lambda v: "\n".join(f"{r} {names.get(r, '')}".strip() for r in str(v).split(";"))
     return table(leads, Text("Leads: questions, not findings", "线索：仅为疑问，不作认定"), LEAD_HEADS | dict(columns or {}), max_rows, formats=dict(hits=hits))
 
-# %% ../../notebooks/publish/tables.ipynb #20a8cc44
+# %% ../../notebooks/publish/tables.ipynb #cd4f39aa
 def why_table(why) -> Table:
     "What every rule said of one row, from run.why(key). 逐条说明表"
     lang = get_lang(); told = why.told if hasattr(why, "told") else why
-    def law(x): return f"{x['label'][lang]}: {cell(x['value'])} {x['unit'][lang]} · {x['article'][lang]} · {x['since']}" + ("" if x["status"] == "checked" else str(Text(" · to be checked", " · 待核")))
+    def law(x): return f"{x['label'][lang]}: {x['words'][lang] if x.get('words') else cell(x['value'])} {x['unit'][lang]} · {x['article'][lang]} · {x['since']}" + ("" if x["status"] == "checked" else str(Text(" · to be checked", " · 待核")))
     def margin(r): return None if r["margin"] is None else f"{r['margin']:+g} {r['margin_unit'][lang] if r['margin_unit'] else ''}".strip()
     silent = lambda r: r["outcome"] == Outcome.NOT_APPLICABLE.value
     d = pd.DataFrame({"rule": [f"{r['rule']} {r['title'][lang]}" for r in told], "outcome": [r["outcome_text"][lang] for r in told], "reason": [r["reason"][lang] if r["reason"] else None for r in told],
-        "values": [None if silent(r) else "\n".join(f"{v['label'][lang]}: {v['words'][lang]}" for v in r["values"]) for r in told], "law": ["\n".join(map(law, r["law"])) for r in told],
+        "values": [None if silent(r) else "\n".join(f"{v['label'][lang]}: {v['words'][lang]}" for v in r["values"]) for r in told], "law": [None if silent(r) else "\n".join(map(law, r["law"])) for r in told],
         "margin": [margin(r) for r in told], "deadline": [r["deadline"] for r in told]}, dtype=object)
     return table(d, Text("Why: rule by rule", "逐条说明"), dict(rule=RULE, outcome=Text("Outcome", "判定"), reason=Text("Reason", "理由"), values=Text("Seen", "所见数据"),
         law=Text("Law of the day", "当日法律"), margin=Text("Distance to the limit", "与界限之差"), deadline=Text("Deadline", "期限")), max_rows=None)

@@ -6,22 +6,22 @@
 __all__ = ['TITLE', 'BELOW', 'OPEN', 'HAN', 'DOSSIER', 'material', 'compose', 'languages', 'write', 'writeup', 'measure',
            'dossier_document', 'write_dossier']
 
-# %% ../../notebooks/publish/writeup.ipynb #a08f9a62
+# %% ../../notebooks/publish/writeup.ipynb #9c90ae98
 import datetime as dt, json
 from pathlib import Path
 from .byhand import PARTS, ByHand, read_byhand
 from ..model.special import special as find_special
 from .dossier import dossier, save_score, score_demo
 from .effects import effects
-from .outgoing import let_out
-from .printing import Document, Heading, Para, to_docx, to_pdf
-from .prose import facts_of
+from .gate import Gate
+from .printing import Document, Heading, Para, made_of, to_docx, to_pdf
+from .released import shown_facts
 from .sections import SECTIONS, Material
 from ..settings import settings
 from ..text import LANGUAGES, Text
 from ..work.records import code_hash, versions
 
-# %% ../../notebooks/publish/writeup.ipynb #d7a56a71
+# %% ../../notebooks/publish/writeup.ipynb #290a632c
 def material(special: str, outputs: Path | None = None, day: dt.date | None = None, run: Path | None = None, hand: ByHand | None = None) -> Material:  # run: folder of the run to be described
     "All a write-up is made of: dossier, hand-written parts, ledger, and the run if one is named. 收集素材"
     outputs = Path(outputs or settings().outputs)
@@ -29,7 +29,7 @@ def material(special: str, outputs: Path | None = None, day: dt.date | None = No
     manifest = json.loads((Path(run) / "run.json").read_text(encoding="utf-8")) if run else None
     if manifest and manifest["special"] != special: raise ValueError(f"{run} is a run of {manifest['special']}, not of {special} 运行与专项不符")
     came = effects(outputs / "ledger.sqlite", special, minors=any("P2" == p for p in made["data"].sheets[0].frame["personal"]))
-    facts = (facts_of(run) if run else {}) | (came.facts() if came else {})
+    facts = (shown_facts(run) if run else {}) | (came.facts() if came else {})
     return Material(made, hand or read_byhand(special), came, facts, manifest, code_hash(special), versions()["supervise_lib"] or "")
 
 # %% ../../notebooks/publish/writeup.ipynb #30d43464
@@ -51,22 +51,23 @@ def languages(lang: str) -> tuple[str, ...]:
     if lang not in (*LANGUAGES, "both"): raise ValueError(f"--lang {lang!r}: expected zh, en or both 语言须为 zh、en 或 both")
     return LANGUAGES if lang == "both" else (lang,)
 
-# %% ../../notebooks/publish/writeup.ipynb #a23d1cb1
-def write(doc: Document, folder: Path, name: str) -> list[Path]:
+# %% ../../notebooks/publish/writeup.ipynb #9b77c245
+def write(doc: Document, folder: Path, name: str, names=frozenset(), also=()) -> list[Path]:     # names: of persons, looked for; also: further files by their ending
     "The document as PDF and Word in `folder`, if it may leave. 写出文件"
-    let_out(name, doc.texts())
-    made = {".pdf": to_pdf(doc), ".docx": to_docx(doc)}
+    also = dict(also)
+    Gate(frozenset(names), counts=False).check(made_of(doc, name) | {f"{name}{e}": data for e, data in also.items()})
+    made = {".pdf": to_pdf(doc), ".docx": to_docx(doc)} | also
     folder.mkdir(parents=True, exist_ok=True)
     for ending, data in made.items():
         part = folder / f"{name}{ending}.part"
         part.write_bytes(data); part.replace(folder / f"{name}{ending}")
     return [folder / f"{name}{e}" for e in made]
 
-def writeup(special: str, lang: str = "both", outputs: Path | None = None, day: dt.date | None = None, run: Path | None = None) -> list[Path]:
+def writeup(special: str, lang: str = "both", outputs: Path | None = None, day: dt.date | None = None, run: Path | None = None, names=frozenset()) -> list[Path]:
     "Write the write-up of a special under outputs/writeups; the files made. 生成模型说明"
     langs = languages(lang); m = material(special, outputs, day, run)
     folder = Path(outputs or settings().outputs) / "writeups" / special
-    return [p for one in langs for p in write(compose(m, one), folder, f"{special}.{one}")]
+    return [p for one in langs for p in write(compose(m, one), folder, f"{special}.{one}", names)]
 
 # %% ../../notebooks/publish/writeup.ipynb #1d902c05
 def measure(special: str, demo: Path, outputs: Path, day: dt.date | None = None) -> Path:
@@ -76,7 +77,7 @@ def measure(special: str, demo: Path, outputs: Path, day: dt.date | None = None)
     if found is None: raise ValueError(f"no truth was planted for {special} in {demo} 无预设真值")
     return save_score(outputs, s, found, day or dt.date.today())
 
-# %% ../../notebooks/publish/writeup.ipynb #aa8d4659
+# %% ../../notebooks/publish/writeup.ipynb #4e7462b7
 DOSSIER = Text("{0}: dossier of the model", "{0}模型档案")
 
 def dossier_document(m: Material, lang: str) -> Document:
@@ -86,13 +87,13 @@ def dossier_document(m: Material, lang: str) -> Document:
         blocks += [Heading(f"{HAN[i]}、{p.title.zh}" if lang == "zh" else f"{i + 1} {p.title.en}"), *(Para(t(lang)) for t in p.told), *(s.shown(lang) for s in p.sheets)]
     return Document(DOSSIER(lang).format(m.special.title(lang)), BELOW(lang).format(day=m.dossier.made), lang, tuple(blocks), m.dossier.made)
 
-def write_dossier(special: str, lang: str = "both", outputs: Path | None = None, day: dt.date | None = None, demo: Path | None = None) -> list[Path]:  # demo: folder with the truth of a demo province that is in the lake
+def write_dossier(special: str, lang: str = "both", outputs: Path | None = None, day: dt.date | None = None, demo: Path | None = None, names=frozenset()) -> list[Path]:  # demo: folder with the truth of a demo province that is in the lake
     "Write the dossier of a special under outputs/dossiers, as PDF, Word and data. 生成模型档案"
     langs = languages(lang)
     if demo: measure(special, demo, Path(outputs or settings().outputs), day)
     m = material(special, outputs, day)
     folder, made = Path(outputs or settings().outputs) / "dossiers" / special, []
     for one in langs:
-        made += write(dossier_document(m, one), folder, f"{special}.{one}")
-        made.append(folder / f"{special}.{one}.json"); made[-1].write_text(json.dumps(m.dossier.to_dict(one), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        data = json.dumps(m.dossier.to_dict(one), ensure_ascii=False, indent=1) + "\n"
+        made += write(dossier_document(m, one), folder, f"{special}.{one}", names, {".json": data.encode()})
     return made

@@ -14,8 +14,8 @@ from .records import atomic_folder, digest
 from .run import RunError, as_day, as_region
 from .templates import check_parameters, template_hash, template_path
 
-# %% ../../notebooks/work/pages.ipynb #9407a4f8
-def run_page(name: str, parameters: dict, folder: Path, engine: str | None = None, timeout: float | None = None) -> Path:  # name: such as evaluation/models
+# %% ../../notebooks/work/pages.ipynb #ed3fe344
+def run_page(name: str, parameters: dict, folder: Path, engine: str | None = None, timeout: float | None = None, check=None) -> Path:  # name: such as evaluation/models; check: of the notebook as {name: bytes}, before it appears
     "Execute a template of a page into a folder that appears complete or not at all. 执行页面模板"
     import papermill
     path, folder = template_path(name), Path(folder)
@@ -25,6 +25,7 @@ def run_page(name: str, parameters: dict, folder: Path, engine: str | None = Non
         try: papermill.execute_notebook(str(path), str(staging / "notebook.ipynb"), parameters=parameters, engine_name=engine, kernel_name="python3", progress_bar=False, log_output=False, execution_timeout=timeout, cwd=str(settings().home))
         except papermill.PapermillExecutionError as e: raise RunError(f"{name}: cell {e.cell_index + 1} failed, nothing was written: {e.ename}: {e.evalue} 页面执行失败") from None
         times = tidy_notebook(staging / "notebook.ipynb", parameters.get("lang"))
+        if check: check({"notebook.ipynb": (staging / "notebook.ipynb").read_bytes()})
         about = {"template": name, "template_hash": template_hash(path), "parameters": parameters, "times": times, "outputs": {"notebook.ipynb": digest(staging / "notebook.ipynb")}}
         (staging / "page.json").write_text(json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return folder

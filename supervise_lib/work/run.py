@@ -140,7 +140,7 @@ def model_of(run) -> dict:
             "rules": [{"id": r.id, "title": r.title.to_dict(), "severity": fixed(r), "tier": r.tier, "instrument": sentence(r.instrument).to_dict() if callable(r.instrument) else r.instrument} for r in run.special.rules],
             "not_built": {k: v.to_dict() for k, v in run.special.not_built.items()}, "not_checked": [t.to_dict() for t in run.special.not_checked]}
 
-# %% ../../notebooks/work/run.ipynb #a9a72317
+# %% ../../notebooks/work/run.ipynb #2bcfd264
 class Why:
     "What every rule said of one row; prints itself in the language in force. 逐条说明"
     def __init__(self, row, told): self.row, self.told = row, told
@@ -151,7 +151,7 @@ class Why:
             if r["outcome"] == "not_applicable": continue
             yield "    " + r["text"][lang]
             yield from (f"    {v['label'][lang]}: {v['words'][lang]}" for v in r["values"])
-            yield from (f"    ⚖ {x['label'][lang]}: {x['value']} {x['unit'][lang]} · {x['article'][lang]} · {x['since']} →" + (" [verify]" if x["status"] != "checked" else "") for x in r["law"])
+            yield from (f"    ⚖ {x['label'][lang]}: {x['words'][lang] if x.get('words') else x['value']} {x['unit'][lang]} · {x['article'][lang]} · {x['since']} →" + (" [verify]" if x["status"] != "checked" else "") for x in r["law"])
             if r["margin"] is not None: yield f"    Δ {r['margin']:+g}" + (f" {r['margin_unit'][lang]}" if r["margin_unit"] else "")
             if r["deadline"]: yield f"    ⏱ {r['deadline']}"
     def __str__(self): return "\n".join(self.lines())
