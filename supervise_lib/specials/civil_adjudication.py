@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LENGTH', 'STATISTICS', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'Length', 'with_length', 'share']
 
-# %% ../../notebooks/specials/civil_adjudication.ipynb #5097c522
+# %% ../../notebooks/specials/civil_adjudication.ipynb #0015d148
 from dataclasses import dataclass, replace
 import pandas as pd
 from ..data.contracts import contract
@@ -16,7 +16,7 @@ from .chapters.civil_adjudication_enforcement import RULES as ENFORCEMENT
 from .chapters.civil_adjudication_frame import DERIVED, TABLES, adjudication_frame
 from .chapters.civil_adjudication_limits import RULES as LIMITS, limit_marks
 from .chapters.civil_adjudication_money import RULES as MONEY
-from .chapters.civil_adjudication_pairs import Pairs
+from .chapters.civil_adjudication_pairs import LENDERS, PAIRS
 from .chapters.civil_adjudication_property import RULES as PROPERTY
 from .chapters.civil_adjudication_rows import KEY
 from .chapters.civil_adjudication_service import RULES as SERVICE
@@ -25,7 +25,7 @@ from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
 
-# %% ../../notebooks/specials/civil_adjudication.ipynb #aa329430
+# %% ../../notebooks/specials/civil_adjudication.ipynb #3b8cc41a
 @dataclass(frozen=True)
 class Length(TimeTo):
     "Time from filing to closing of suits, by procedure. 立案至结案时长"
@@ -50,17 +50,20 @@ def share(rule_id, en, zh):
 LENGTH = Length(id="length", title=Text("Days from filing to closing by procedure", "各程序立案至结案天数"), days="days_open", seen="was_closed", by="procedure", marks=tuple(n for _, n in limit_marks(Law())))
 STATISTICS = (LENGTH, share("TRIAL_R01", "Share over the trial limit", "超审限占比"), share("TRIAL_R05", "Share heard or final too early", "公告期、答辩期不足占比"),
               share("TRIAL_R20", "Share closed without assets against the rules", "违法终本占比"), share("TRIAL_R22", "Share of money kept", "案款超期未发放占比"),
-              Pairs(id="agent_judge", title=Text("Agent and judge: pairs beyond chance", "代理人与法官：超出偶然的组合"), left="agent", right="judge"),
-              Pairs(id="plaintiff_agent", title=Text("Plaintiff and agent: pairs beyond chance", "原告与代理人：超出偶然的组合"), left="plaintiff", right="agent"))
+              *PAIRS, LENDERS)
 
-# %% ../../notebooks/specials/civil_adjudication.ipynb #9dfb8789
+# %% ../../notebooks/specials/civil_adjudication.ipynb #be6122f8
 NOT_CHECKED = (Text("Kin, money and property of judges and executors, which are restricted data", "法官、执行人员的亲属与资金往来（受限数据）"), Text("Appeals against rulings, which have a limit of their own and are not told apart", "对裁定的上诉案件（三十日审限，数据不区分）"),
                Text("Retrials, whose limit follows the instance used", "再审案件审限（依所适用审级）"), Text("Both parties' consent to a settlement period, and to a hearing before the answer period has run", "双方同意和解期间、同意缩短答辩期的书面材料"),
                Text("Whether papers returned by the plaintiff for correction restart the seven days", "补正材料后重新起算立案审查期限"), Text("A waiver by the winner of the refund of his fee, fee relief, and suits tried without prepayment", "胜诉方自愿放弃退费、司法救助缓减免、未预交而审理"),
                Text("Loans written anew with their interest", "借据续签、利滚利"), Text("Assignees of claims who are paid in the applicant's place", "债权受让人代为受领案款"),
                Text("The bench printed in the judgment, and two judgments of one number", "裁判文书署名与系统记载不一致、一案两判"), Text("Whether an immovable is the debtor's only dwelling for basic living", "唯一住房是否为生活必需"),
                Text("Preservations whose suit is not in the data", "未关联本案的财产保全"), Text("A year-end effect in filing", "年底控制收案"), Text("Local numbers for professional lenders, of which none was found for Anhui", "职业放贷人地方认定标准（安徽未见公布）"),
-               Text("Group companies whose staff act for one another", "集团内关联企业员工互相代理"))
+               Text("Group companies whose staff act for one another", "集团内关联企业员工互相代理"),
+               Text("Agents struck off, under a criminal measure, or lawyers whose licence was revoked", "被除名、被采取刑事强制措施或者被吊销律师执业证书的人员担任代理人"),
+               Text("Small claims: counterclaims, claims raised later, and agreements that no paper records (then the row stays open)", "小额诉讼中的反诉、嗣后增加的诉讼请求，以及文书未载明的双方约定（该行保持无法判断）"),
+               Text("At a closing without assets: balances of the housing fund, first seizures by another court, shared property, the applicant's written consent", "终本时的住房公积金余额、他院首先查封、共有财产、申请执行人书面同意"),
+               Text("One lender behind several names: loans are counted for each name alone", "以多人名义分散放贷的实际出借人（按各出借人分别计数）"))
 NOT_BUILT = {"TRIAL_R11": Text("needs family and money data of court staff, which are restricted and off by default", "需法院人员亲属、资金数据，属受限数据，默认不用"),
              "TRIAL_R14": Text("statistics about named judges and lawyers: only the number of pairs beyond chance is shown, among the statistics", "针对具体法官、律师的统计：仅在统计中显示异常组合数"),
              "TRIAL_R15": Text("needs logs of case assignment, and would compare named judges", "需分案日志，且系对具体法官的统计"),
