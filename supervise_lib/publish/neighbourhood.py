@@ -48,7 +48,7 @@ def places(nodes: pd.DataFrame, edges: pd.DataFrame) -> np.ndarray:
     low, wide = xy.min(0), np.ptp(xy, axis=0)
     return np.where(wide > 1e-6, 2 * (xy - low) / np.maximum(wide, 1e-6) - 1, 0.0)
 
-# %% ../../notebooks/publish/neighbourhood.ipynb #26a59aaf
+# %% ../../notebooks/publish/neighbourhood.ipynb #996b9f28
 TOO_MANY = Text("{n} {things} and {values} shared values are too many for a picture that can be read (at most {most} nodes; {drawn} after drawing together). "
     "Look at fewer hops, or at the table.", "涉及{things}{n}{word}、共用要素{values}项，超出可读范围（至多{most}个节点，合并后仍有{drawn}个），请缩小层级或查看表格。")
 ALONE = Text("It shares no value with other {things}, as far as recorded and after leaving out hubs.", "就现有记录并剔除枢纽后，未见与其他{things}共用要素。")
@@ -74,6 +74,11 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, centre: str | None, 
     below(fig, *notes, columns=4)
     return fig
 
+def _many(kind, count: int) -> str:
+    "Several drawn as one, in words."
+    things, word = THINGS.get(kind, (look(kind)[0], "个"))
+    return str(Text(f"{count} {things.en}", f"{count}{word}{things.zh}"))
+
 def _hub_names(d: pd.DataFrame, most: int = 6) -> Text:
     "The first few hubs with their degree, in both languages."
     def one(lang):
@@ -81,7 +86,7 @@ def _hub_names(d: pd.DataFrame, most: int = 6) -> Text:
         return ("、" if lang == "zh" else ", ").join(told[:most]) + ("…" if len(told) > most else "")
     return Text(one("en"), one("zh"))
 
-# %% ../../notebooks/publish/neighbourhood.ipynb #50923c61
+# %% ../../notebooks/publish/neighbourhood.ipynb #d0dedfda
 def _drawn(n: pd.DataFrame, e: pd.DataFrame, centre: str, title, names) -> Figure:
     "Nodes, edges and labels on a sheet that grows with them."
     fig, ax = sheet(7.5 + 0.05 * len(n), 2.2 + 0.1 * len(n), title); xy = places(n, e); at = {x: i for i, x in enumerate(n["id"])}
@@ -108,11 +113,6 @@ def _labels(fig, ax, n: pd.DataFrame, xy: np.ndarray, names) -> None:
         b, _ = boxes[int(np.argmin(cost))]; taken.append((*b, *(b + (w, h))))
         ax.annotate(told, xy[i], tuple(b + (w / 2, h / 2) - at[i]), textcoords="offset points", size=7, color=INK, ha="center", va="center", zorder=5,
             path_effects=[withStroke(linewidth=2.2, foreground=PAPER)])
-
-def _many(kind, count: int) -> str:
-    "Several drawn as one, in words."
-    things, word = THINGS.get(kind, (look(kind)[0], "个"))
-    return str(Text(f"{count} {things.en}", f"{count}{word}{things.zh}"))
 
 AROUND = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 

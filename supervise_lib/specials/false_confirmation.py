@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'RULING', 'STATISTICS', 'MARKS', 'HELD', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'rulings_of', 'folded',
-           'Ruling', 'Enforced', 'CourtShare', 'share', 'limit_days', 'timeline_of']
+           'Ruling', 'Enforced', 'CourtShare', 'share', 'limit_days', 'timeline_of', 'surroundings_of']
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #4f29e111
+# %% ../../notebooks/specials/false_confirmation.ipynb #8242567e
 from dataclasses import dataclass, replace
 import pandas as pd
 from ..law.calendar import days_between
@@ -19,13 +19,14 @@ from .chapters.false_confirmation_documents import CUSTODY, KEY, PRISON
 from .chapters.false_confirmation_frame import DERIVED, TABLES, confirmation_frame
 from .chapters.false_confirmation_gains import RULES as GAINS
 from .chapters.false_confirmation_lenders import RULES as LENDERS
-from .chapters.false_confirmation_networks import STATISTICS as NETWORKS
+from .chapters.false_confirmation_networks import STATISTICS as NETWORKS, surroundings_of
 from .chapters.false_confirmation_parties import RULES as PARTIES
 from .chapters.false_confirmation_rulings import BREATH, RULES as RULINGS, apply_due, outsider_objects_until
 from .chapters.false_confirmation_sides import DATE, told
 from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
+_all_ = ["surroundings_of"]
 
 # %% ../../notebooks/specials/false_confirmation.ipynb #712916dc
 def rulings_of(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'DISPOSAL', 'STATISTICS', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'Disposal', 'with_durations', 'folded',
-           'share']
+           'share', 'surroundings_of', 'timeline_of']
 
-# %% ../../notebooks/specials/shell_companies.ipynb #797841e3
+# %% ../../notebooks/specials/shell_companies.ipynb #0300e316
 from dataclasses import dataclass, replace
 import pandas as pd, pyarrow as pa
 from ..law.calendar import days_between
@@ -16,12 +16,14 @@ from ..model.verdicts import BOOL
 from .chapters.shell_companies_duties import RULES as DUTIES
 from .chapters.shell_companies_frame import DERIVED, KEY, TABLES, shell_frame
 from .chapters.shell_companies_money import RULES as MONEY, TURNOVER
-from .chapters.shell_companies_networks import FAMILIES, SHARED
+from .chapters.shell_companies_networks import FAMILIES, SHARED, surroundings_of
 from .chapters.shell_companies_patterns import FAMILY, INVOICES, RULES as PATTERNS
 from .chapters.shell_companies_people import CRIME, RULES as PEOPLE
+from .chapters.shell_companies_picture import timeline_of
 from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
+_all_ = ["surroundings_of", "timeline_of"]
 
 # %% ../../notebooks/specials/shell_companies.ipynb #ef4a53a9
 @dataclass(frozen=True)

@@ -61,11 +61,11 @@ TESTED = Text("{n:.0f} pairs tested together, {k:.0f} stand out; by chance alone
 LOOK = Text("Met {k:.0f} times where {expected:.1f} were to be expected. Context for files with other evidence, not a finding about persons.", "共同办案{k:.0f}件，期望{expected:.1f}件。仅供结合其他证据核查，不构成对个人的认定。")
 LOST = Text("{n_unknown:.0f} cases without one of the names are not counted.", "有{n_unknown:.0f}件案件缺少一方记录，未计入。")
 
-# %% ../../notebooks/stats/pairs.ipynb #a51c5e92
+# %% ../../notebooks/stats/pairs.ipynb #6e8a0016
 def recorded(frame: pd.DataFrame, case: str, columns) -> dict:
     "For the row of all tested: the share of cases in which every column is recorded, and how many lack one."
     whole = frame[list(columns)].notna().groupby(frame[case].astype(object)).any().all(axis=1)
-    return dict(measure="tested", n_unknown=int(len(whole) - whole.sum()), told=float(whole.mean()) if len(whole) else 0.0)
+    return dict(measure="tested", n_unknown=int(len(whole) - whole.sum()), told=float(whole.mean()) if len(whole) else 1.0)     # no case: too few, not unrecorded
 
 # %% ../../notebooks/stats/pairs.ipynb #6494fd71
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@
 __all__ = ['LAYER', 'TOO_MANY', 'SHARED', 'NONE', 'TESTED', 'NAME', 'FAMILIES', 'links_of', 'listed_values', 'Shared',
            'families_of', 'Silent', 'near_links', 'surroundings_of']
 
-# %% ../../../notebooks/specials/chapters/shell_companies_networks.ipynb #1a53a4de
+# %% ../../../notebooks/specials/chapters/shell_companies_networks.ipynb #ff6da73e
 from dataclasses import dataclass
 from types import SimpleNamespace
 import pandas as pd, pyarrow as pa
 from ...model.lists import to_lists
-from ...stats.communities import FEW, LOOK, Families, communities
+from ...stats.communities import LOOK, Families, communities
 from ...stats.estimates import ALL, say, tidy, working
-from ...stats.multiplicity import adjusted
 from ...stats.networks import LARGEST, Sharing, company_links, hubs, known_hubs, surroundings, ties, without
 from ...stats.rates import rule_outcomes
 from ...text import Text
