@@ -13,8 +13,8 @@ from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
 from supervise_lib.data.lake import Lake
 from supervise_lib.model.rules import judge
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
-from supervise_lib.specials.chapters.civil_adjudication_pairs import Pairs, meetings, suits_by_agent, upper_tail
-from supervise_lib.stats.pairs import poisson_tail
+from supervise_lib.specials.chapters.civil_adjudication_pairs import LENDERS, PAIRS, loans_of, suits_by_agent, surroundings_of
+from supervise_lib.stats.pairs import exact_tail, poisson_tail
 from supervise_lib.specials.civil_adjudication import with_length
 from supervise_lib.stats.multiplicity import adjusted
 from supervise_lib.text import Text
@@ -124,27 +124,59 @@ def test_two_sittings_of_one_judge_in_two_counties_are_seen_from_both(tmp_path):
 
 def test_chances_of_the_catalogue(shared):
     with open(shared / "domain" / "worked_examples.csv", encoding="utf-8", newline="") as f: rows = {r["example_id"]: (json.loads(r["inputs"]), json.loads(r["expected"])) for r in csv.DictReader(f)}
-    for g in ("G01", "G02"): assert upper_tail(**{k: rows[g][0][k] for k in ("k", "N", "K", "n")}) == pytest.approx(rows[g][1]["p"], rel=1e-3)
+    for g in ("G01", "G02"): assert exact_tail(rows[g][0]["k"], [tuple(rows[g][0][k] for k in "NKn")]) == pytest.approx(rows[g][1]["p"], rel=1e-3)
     assert poisson_tail(rows["G03"][0]["k"], rows["G03"][0]["mean"]) == pytest.approx(rows["G03"][1]["p"], rel=1e-3)
     q = adjusted(rows["G04"][0]["p"])
     assert q.round(4).tolist() == rows["G04"][1]["adjusted"] and (q <= rows["G04"][0]["q"]).sum() == rows["G04"][1]["rejections"]
 
+def suits(rows, **over):
+    "Suits of one court, cause and year: (agent, judge, plaintiff, whether the agent is the other side's)."
+    party = lambda who: [{"seq": 1, "party": who, "role": "plaintiff", "uscc": who[2:] if who[0] == "O" else None}, {"seq": 2, "party": "P:2", "role": "defendant", "uscc": None}]
+    d = [dict(matter_no=f"案{i}", matter_kind="trial", filing_date=dt.date(2023, 3, 1), court_code="C", cause_code="9103", judge_staff_id=judge, parties=party(who), agents=[{"party": 2 if other else 1, "agent": agent, "licence": None}], **over) for i, (agent, judge, who, other) in enumerate(rows)]
+    return pa.Table.from_pylist([{**{"cause_name": None, "whitelisted": None}, **r} for r in d]).to_pandas(types_mapper=pd.ArrowDtype)
+
 def agents_before_judges(favoured):
     "Four hundred suits of one court; the first agent's fall on the first judge as often as asked."
     rng = np.random.default_rng(4)
-    rows = [("a0", "j0" if i < favoured else f"j{1 + i % 3}", f"s{i}") for i in range(40)] + [(f"a{1 + i % 9}", f"j{rng.integers(4)}", f"t{i}") for i in range(360)]
-    return pd.DataFrame(rows, columns=["agent", "judge", "series"]).assign(court="C", year=2023)
+    return [("a0", "j0" if i < favoured else f"j{1 + i % 3}", f"P:s{i}", False) for i in range(40)] + [(f"a{1 + i % 9}", f"j{rng.integers(4)}", f"P:t{i}", False) for i in range(360)]
 
 def test_a_pair_that_meets_too_often_is_counted_and_a_series_is_one_case():
-    beyond = lambda d: meetings(d, "agent", "judge", ["court", "year"], 5).query("q <= .05")[["agent", "judge"]].values.tolist()
-    assert beyond(agents_before_judges(24)) == [["a0", "j0"]] and beyond(agents_before_judges(11)) == []
-    d = agents_before_judges(24)
-    assert beyond(d.assign(series=d.series.where(d.agent != "a0", "one"))) == []
+    agent_judge = PAIRS[0]
+    many, usual = agent_judge.compute(suits(agents_before_judges(30))), agent_judge.compute(suits(agents_before_judges(11)))
+    assert many.k[0] == 1 and many.q[0] < .05 and many.n[0] == usual.n[0] == 40 and usual.k[0] == 0 and pd.isna(usual.q[0])
+    one = [(a, j, "P:bank" if a == "a0" else p, o) for a, j, p, o in agents_before_judges(30)]     # forty suits of one plaintiff, cause and day are one
+    assert agent_judge.compute(suits(one)).k[0] == 0
+    rest = suits(agents_before_judges(30)); rest["cause_code"] = rest["judge_staff_id"]              # a bench for each kind of case is no favour
+    assert agent_judge.compute(rest).k[0] == 0
 
-def test_pairs_are_numbers_without_names(run):
-    found = Pairs(id="x", title=Text("x", "甲"), left="agent", right="judge", least=1).compute(run[0].frame)
-    assert len(found) == 1 and found.group.tolist() == ["all"] and found.n.item() > 0 and "不列具体人员" in found.note_zh.item()
-    assert len(suits_by_agent(run[0].frame)) > 100
+def test_the_opponents_agent_is_a_question_of_its_own_and_a_listed_plaintiff_is_none():
+    rng = np.random.default_rng(6); rows = [("a0", "j", "O:91", True)] * 20 + [(f"a{1 + i % 9}", "j", f"P:{rng.integers(20)}", True) for i in range(300)]
+    f = suits(rows); f["filing_date"] = pd.Series([dt.date(2023, 1, 1) + dt.timedelta(i) for i in range(len(f))], dtype=pd.ArrowDtype(pa.date32()))
+    own, other = PAIRS[1:]
+    assert other.compute(f).k[0] == 1 and "未检验" in own.compute(f).note_zh[0]
+    listed = other.compute(suits(rows, whitelisted=[{"uscc": "91", "kind": "bank"}])).k[0]
+    assert pd.isna(listed) or listed == 0
+
+def test_pairs_and_lenders_are_numbers_without_names(run):
+    found = run[0].statistics; mine = found[found.statistic.isin([s.id for s in (*PAIRS, LENDERS)])]
+    assert len(mine) == 4 and set(mine.group) == {"all"} and (mine.note_zh.str.len() > 5).all() and len(suits_by_agent(run[0].frame)) > 100
+    ids = set(suits_by_agent(run[0].frame)[["agent", "judge", "plaintiff"]].astype(object).stack().dropna()) | set(loans_of(run[0].frame)[0].lender)
+    assert ids and not any(i in mine.to_json(force_ascii=False) for i in ids)
+
+def test_without_agents_or_judges_nothing_is_tested():
+    rows = agents_before_judges(30); unknown = [(a, None if i % 3 == 0 else j, p, o) for i, (a, j, p, o) in enumerate(rows)]
+    t = PAIRS[0].compute(suits(unknown))
+    assert pd.isna(t.value[0]) and t.n_unknown[0] == 134 and "80%" in t.note_zh[0]
+    assert pd.isna(LENDERS.compute(suits(rows).assign(lent=pd.Series([None] * len(rows), dtype=pd.ArrowDtype(pa.null())))).value[0])
+
+def test_the_law_that_a_statistic_reads_is_an_input(run):
+    assert len(run[0].statistics) and set(LENDERS.reads) <= set(run[0].law_read)
+
+def test_a_lead_has_surroundings_and_no_lead_none(run):
+    found = surroundings_of(run[0])
+    assert found["centre"] == run[0].leads.matter_no.iloc[0] and set(found["nodes"].kind) <= {"case", "party", "lawyer", "phone"} and found["centre"] in set(found["nodes"].id)
+    class Nothing: frame, leads = run[0].frame.head(0), run[0].leads.head(0)
+    assert surroundings_of(Nothing)["centre"] is None
 
 def test_length_runs_to_the_last_day_recorded():
     day = pd.ArrowDtype(pa.date32())

@@ -11,6 +11,8 @@ from supervise_lib.data.demo import TRUTH_KEYS, build_demo, score, truth
 from supervise_lib.data.lake import Lake
 from supervise_lib.law.routes import open_at, routes
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
+from supervise_lib.publish.matches import matches_table, possible_matches
+from supervise_lib.specials.chapters.false_confirmation_networks import STATISTICS, documents_by_agent, loans_of, surroundings_of, transfers_of
 from supervise_lib.specials.chapters.false_confirmation_sides import ROUTES
 from supervise_lib.text import Text
 from supervise_lib.work.run import Run
@@ -186,3 +188,42 @@ def test_worked_example_of_the_catalogue(example, shared):
         v = judged("FALSE_R08", dict(document_kind="labour_arbitration", close_kind="award", party_b_party_id="O:1", claimed_emp_start_date=start, claimed_emp_end_date=D(2012, 1, 1), filed_date=D(2023, 3, 1), document_date=D(2023, 4, 1), organisations=org,
                                     birth_date=day(given["birth"]), gender="M", states=[], insured=[], respondent_attitude="deny", agent_cases=[]))
         assert (v.outcome, v.severity) == ("hit", 4)
+
+# --- who meets whom, and who might be whom -------------------------------------------------------------------------------------------------------
+
+def test_pairs_lenders_and_circles_are_numbers_without_names(run):
+    found = run[0].statistics; mine = found[found.statistic.isin([s.id for s in STATISTICS])]
+    assert set(mine.statistic) == {s.id for s in STATISTICS} and set(mine.group) == {"all"} and (mine.value.notna() | mine.note_zh.str.contains("未检验|未估计")).all()
+    ids = set(documents_by_agent(run[0].frame).agent.dropna()) | set(loans_of(run[0].frame)[0].lender)
+    assert ids and not any(i in mine.to_json(force_ascii=False) for i in ids)
+
+def test_each_loan_and_transfer_counts_once(run):
+    loans, known = loans_of(run[0].frame)
+    assert len(loans) and not transfers_of(run[0].frame).flow_id.duplicated().any() and loans.lender.notna().all()
+    twice = pd.concat([run[0].frame, run[0].frame], ignore_index=True)
+    assert len(loans_of(twice)[0]) == len(loans) and len(transfers_of(twice)) == len(transfers_of(run[0].frame))
+
+def test_a_lead_has_surroundings_and_no_lead_none(run):
+    found = surroundings_of(run[0])
+    assert found["centre"] == run[0].leads.document_id.iloc[0] and found["centre"] in set(found["nodes"].id) and set(found["nodes"].kind) <= {"case", "party", "lawyer", "phone", "address"}
+    class Nothing: frame, leads = run[0].frame.head(0), run[0].leads.head(0)
+    assert surroundings_of(Nothing)["centre"] is None
+
+def test_namesakes_of_the_demo_are_offered_and_not_merged(run, tmp_path):
+    "A party loses its number: everybody of that name is a candidate, nobody is taken for him, and no answer of the run changes."
+    whole, _, old = run
+    persons = old.fetch(old.table("persons")); twin = persons[persons.person_name.duplicated(keep=False)]
+    names = set(twin.person_name); parties = old.fetch(old.table("civil_case_parties"))
+    open_ = set(whole.verdicts[whole.verdicts.outcome == "cannot_tell"].document_id)
+    row = parties[parties.party_name.isin(names).fillna(False) & parties.case_no.isin(open_).fillna(False)].head(1)
+    assert len(row), "the demo has namesakes"
+    lost = parties.copy(); at = row.index[0]
+    for c in ("party_id", "person_id_no", "uscc"): lost.loc[at, c] = pd.NA
+    lake = Lake(tmp_path / "lake"); lake.write("civil_case_parties", lost); lake.write("persons", persons)
+    class Lost: verdicts, special, region = whole.verdicts, whole.special, whole.region
+    Lost.lake = lake
+    before = whole.verdicts.copy(); m = possible_matches(Lost, most=99)
+    mine = m.rows[(m.rows.case_no == row.case_no.iloc[0]) & (m.rows.kind == "person")]
+    assert set(persons[persons.person_name == row.party_name.iloc[0]].person_id_no) <= set(mine.candidate) and len(mine) >= 2
+    assert set(mine.verdict) == {"undecided"} and (mine.probability < .5).all() and len(m.why(0).table()) >= 2
+    assert "待人工核对" in str(matches_table(m)) and whole.verdicts.equals(before)

@@ -15,6 +15,8 @@ from supervise_lib.data.lake import Lake
 from supervise_lib.law.company_duties import exposed_tax, longest_run, month_number, overlap, owes_report, report_due
 from supervise_lib.law.values import Law
 from supervise_lib.model.special import Case, frame_columns, judge_case, special
+from supervise_lib.publish.neighbourhood import neighbourhood
+from supervise_lib.specials.chapters.shell_companies_networks import FAMILIES, SHARED, surroundings_of
 from supervise_lib.specials.chapters.shell_companies_picture import timeline_of
 from supervise_lib.specials.shell_companies import with_durations
 from supervise_lib.text import Text
@@ -171,6 +173,18 @@ def test_a_run_of_months_is_as_long_as_counted_by_hand(numbers):
     best = max((sum(1 for _ in iter(lambda it=iter(range(n, 99)): next(it) in numbers, False)) for n in numbers), default=0)
     assert longest_run([f"{2020 + n // 12}-{n % 12 + 1:02d}" for n in numbers]) == best
     assert month_number("2021-01") - month_number("2020-12") == 1
+
+def test_sharing_and_families_are_numbers_without_names(run):
+    found = run[0].statistics; mine = found[found.statistic.isin([SHARED.id, FAMILIES.id])]
+    assert {"address", "phone", "officer", "agent", "all"} <= set(mine.group) and not any(c in mine.to_json(force_ascii=False) for c in run[0].frame.uscc)
+    family = mine[mine.statistic == FAMILIES.id]; flagged = family[family.group != "all"]
+    assert len(family[family.group == "all"]) == 1 and (flagged.q <= .05).all() and (flagged.low <= flagged.value).all() and family.k.iloc[0] == len(flagged)
+
+def test_a_lead_has_its_neighbours_wherever_they_are_registered(run):
+    found = surroundings_of(run[0]); centre = run[0].leads.uscc.iloc[0]
+    assert found["centre"] == centre and set(found["nodes"].kind) <= {"company", "address", "phone", "officer", "agent"} and neighbourhood(**found)
+    class Nothing: frame, leads, as_of = run[0].frame.head(0), run[0].leads.head(0), run[0].as_of
+    assert neighbourhood(**surroundings_of(Nothing)) and surroundings_of(Nothing)["centre"] is None
 
 def test_codes_of_the_demo_are_valid(run): assert all(check_code(c) for c in run[0].frame.uscc)
 

@@ -118,10 +118,11 @@ def counts_table(counts: pd.DataFrame, titles=None) -> Table:
     heads = dict(rule=RULE, **(dict(title=TITLE) if names else {}), **{o.value: OUTCOME_TEXT[o] for o in Outcome}, rows=ROWS)
     return table(d, Text("Verdicts by rule", "各规则判定计数"), heads, max_rows=None, total=total if len(d) else None)
 
-# %% ../../notebooks/publish/tables.ipynb #b2cfb199
+# %% ../../notebooks/publish/tables.ipynb #8ae34be1
 FLAG_TEXT = {"above": Text("▲ above", "▲ 偏高"), "below": Text("▼ below", "▼ 偏低"), "unsure": Text("? may be undone", "？结论不稳")}
 MEASURES = {"share": Text("share", "比例"), "ratio": Text("observed / expected", "观察／期望"), "median": Text("median", "中位数"), "flagged": Text("share flagged", "离群占比"),
-    "court_share": Text("variance between courts", "法院间方差占比"), "logrank": Text("log-rank test", "对数秩检验"), "hazard_ratio": Text("hazard ratio", "风险比"), "digits_0_5": Text("last digit 0 or 5", "末位为0或5")}
+    "court_share": Text("variance between courts", "法院间方差占比"), "logrank": Text("log-rank test", "对数秩检验"), "hazard_ratio": Text("hazard ratio", "风险比"), "digits_0_5": Text("last digit 0 or 5", "末位为0或5"),
+    "pairs_beyond_chance": Text("share of pairs beyond chance", "超出偶然的组合占比"), "circles": Text("circles", "循环数"), "sharing": Text("share that has it in common", "共用占比"), "family": Text("share within the family", "家族内占比")}
 
 def measure_name(measure) -> str:
     "A measure in words: q90, beyond_30 and by_30 with their numbers. 度量名称"

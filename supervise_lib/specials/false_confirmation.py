@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'RULING', 'STATISTICS', 'MARKS', 'HELD', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'rulings_of', 'folded',
-           'Ruling', 'Enforced', 'CourtShare', 'share', 'limit_days', 'timeline_of']
+           'Ruling', 'Enforced', 'CourtShare', 'share', 'limit_days', 'timeline_of', 'surroundings_of']
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #b191763e
+# %% ../../notebooks/specials/false_confirmation.ipynb #8242567e
 from dataclasses import dataclass, replace
 import pandas as pd
 from ..law.calendar import days_between
@@ -19,12 +19,14 @@ from .chapters.false_confirmation_documents import CUSTODY, KEY, PRISON
 from .chapters.false_confirmation_frame import DERIVED, TABLES, confirmation_frame
 from .chapters.false_confirmation_gains import RULES as GAINS
 from .chapters.false_confirmation_lenders import RULES as LENDERS
+from .chapters.false_confirmation_networks import STATISTICS as NETWORKS, surroundings_of
 from .chapters.false_confirmation_parties import RULES as PARTIES
 from .chapters.false_confirmation_rulings import BREATH, RULES as RULINGS, apply_due, outsider_objects_until
 from .chapters.false_confirmation_sides import DATE, told
 from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
+_all_ = ["surroundings_of"]
 
 # %% ../../notebooks/specials/false_confirmation.ipynb #712916dc
 def rulings_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -69,7 +71,7 @@ class CourtShare(Rate):
     "A share by court. 各法院占比"
     def compute(self, frame, verdicts=None, region=None): return folded(super().compute(frame, verdicts, region))
 
-# %% ../../notebooks/specials/false_confirmation.ipynb #a8c8f7f8
+# %% ../../notebooks/specials/false_confirmation.ipynb #6ba0883d
 def share(rule_id, by, en, zh):
     "The share of hits of one rule by court."
     return CourtShare(id=f"share_{rule_id.lower()}", title=Text(en, zh), rule=rule_id, by=by, key=KEY)
@@ -81,7 +83,7 @@ def limit_days() -> tuple:
 
 RULING = Ruling(id="ruling", title=Text("Days from application to ruling", "申请至裁定天数"), days="days_to_ruling", seen="was_ruled", by="court_code", marks=tuple(n for _, n in limit_days()))
 STATISTICS = (RULING, Enforced(id="enforced", title=Text("Share of confirmations enforced, by organisation", "调解组织司法确认进入执行占比"), of="was_enforced", by="mediation_org_name"),
-              share("FALSE_R01", "court_code", "Share applied for late", "超期申请占比"), share("FALSE_R27", "court_code", "Share without both parties heard", "未共同到场核实占比"))
+              share("FALSE_R01", "court_code", "Share applied for late", "超期申请占比"), share("FALSE_R27", "court_code", "Share without both parties heard", "未共同到场核实占比"), *NETWORKS)
 
 # %% ../../notebooks/specials/false_confirmation.ipynb #3f8a9879
 MARKS = {"contract_date": Text("contract", "合同（借据）"), "dispute_arise_date": Text("dispute", "纠纷发生"), "agreement_date": Text("agreement", "调解协议"), "filed_date": Text("asked for", "申请（立案）"), "document_date": Text("document", "文书作出"), "perform_due_date": Text("due", "履行期满"),

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FEW', 'DISPOSAL', 'STATISTICS', 'NOT_CHECKED', 'NOT_BUILT', 'special', 'Disposal', 'with_durations', 'folded',
-           'share']
+           'share', 'surroundings_of', 'timeline_of']
 
-# %% ../../notebooks/specials/shell_companies.ipynb #748d05a2
+# %% ../../notebooks/specials/shell_companies.ipynb #0300e316
 from dataclasses import dataclass, replace
 import pandas as pd, pyarrow as pa
 from ..law.calendar import days_between
@@ -16,11 +16,14 @@ from ..model.verdicts import BOOL
 from .chapters.shell_companies_duties import RULES as DUTIES
 from .chapters.shell_companies_frame import DERIVED, KEY, TABLES, shell_frame
 from .chapters.shell_companies_money import RULES as MONEY, TURNOVER
+from .chapters.shell_companies_networks import FAMILIES, SHARED, surroundings_of
 from .chapters.shell_companies_patterns import FAMILY, INVOICES, RULES as PATTERNS
 from .chapters.shell_companies_people import CRIME, RULES as PEOPLE
+from .chapters.shell_companies_picture import timeline_of
 from ..stats.durations import TimeTo
 from ..stats.rates import Rate
 from ..text import Text
+_all_ = ["surroundings_of", "timeline_of"]
 
 # %% ../../notebooks/specials/shell_companies.ipynb #ef4a53a9
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ def folded(found: pd.DataFrame) -> pd.DataFrame:
     row = each.head(1).assign(group="few", group_label=str(FEW.format(n=len(each))), n=each["n"].sum(), k=each["k"].sum(), n_unknown=each["n_unknown"].sum(), note_en=each["note_en"].iloc[0].split(":")[0].rstrip(".") + ".", note_zh=each["note_zh"].iloc[0].split("：")[0].rstrip("。") + "。")
     return pd.concat([found[~few], row.astype(found.dtypes.to_dict())], ignore_index=True)
 
-# %% ../../notebooks/specials/shell_companies.ipynb #35360e8b
+# %% ../../notebooks/specials/shell_companies.ipynb #8a3fe186
 def share(rule, en, zh, by="region_code"):
     "The share of a rule's hits by county or agent."
     return Rate(id=f"share_{rule.lower()}{'' if by == 'region_code' else '_by_agent'}", title=Text(en, zh), rule=rule, by=by, key=KEY)
 
 DISPOSAL = Disposal(id="disposal", title=Text("Days from abnormal listing to disposal", "列入异常名录至处置天数"), days="days_waited", seen="was_disposed", by="region_code")
 STATISTICS = (DISPOSAL, share("SHELL_R01", "Share with two reports missing and no return", "连续两年未年报且未报税占比"), share("SHELL_R02", "Share without business", "未开业、停业占比"), share("SHELL_R16", "Share of listed companies left alone", "列异后未处置占比"),
-              share("SHELL_R01", "Silent companies by filing agent", "各代办机构所办企业的未年报未报税占比", by="filing_agent_uscc"))
+              share("SHELL_R01", "Silent companies by filing agent", "各代办机构所办企业的未年报未报税占比", by="filing_agent_uscc"), SHARED, FAMILIES)
 
 # %% ../../notebooks/specials/shell_companies.ipynb #f2369a4f
 NOT_CHECKED = (Text("Whether anybody works at the address: the site must be seen", "住所是否有人经营，须实地核查"), Text("Whether the number at an address is unusual for its kind of building: area types are in no table", "同址数量相对建筑类型是否异常（无区域类型数据）"),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LAYERS', 'LINK', 'NODES', 'KINDS', 'KNOWN', 'CROWDED', 'LARGEST', 'WEIGHTS', 'FEW', 'PATCHY', 'HUBS', 'UNTOLD',
            'in_force', 'company_links', 'ibis_text', 'arrow_table', 'ask', 'framed', 'known_hubs', 'hubs', 'without',
-           'components', 'ties', 'around', 'Sharing']
+           'components', 'ties', 'around', 'surroundings', 'Sharing']
 
 # %% ../../notebooks/stats/networks.ipynb #93ee4659
 from collections.abc import Mapping
@@ -145,6 +145,18 @@ def around(links, node: str, hops: int = 1, most: int = 2000) -> tuple[pd.DataFr
     values = e.groupby("b", as_index=False).agg(kind=("layer", "first"), name=("value", "first"), hop=("hop", "min")).rename(columns={"b": "id"})
     firms = framed(ask("select node as id, 'company' as kind, node as name, hop from near order by hop, node", near=near))
     return pd.concat([firms, values[["id", "kind", "name", "hop"]]], ignore_index=True), e[["a", "b", "layer"]]
+
+# %% ../../notebooks/stats/networks.ipynb #39fff95a
+def surroundings(links, centre: str | None, kind: str = "company", known=None, largest: Mapping | int | None = None) -> dict:
+    "nodes, edges, centre and left_out for `publish.neighbourhood`; kind: what the nodes are; without a lead centre is None. 线索关联"
+    links = arrow_table(links, *LINK); text = pd.ArrowDtype(pa.string())
+    none = pd.DataFrame({c: pd.Series([], dtype=text) for c in ("id", "kind", "name")}), pd.DataFrame({c: pd.Series([], dtype=text) for c in ("a", "b", "layer")})
+    if centre is None: return dict(nodes=none[0], edges=none[1], centre=None, left_out=None)
+    mine = framed(ask("select distinct layer, value from links where node = $who".replace("$who", "'" + centre.replace("'", "''") + "'"), links=links)); gone = hubs(links, known, largest)
+    kept = without(links, gone[gone.layer.notna()]); gone = gone.merge(mine, on=["layer", "value"])
+    if centre not in kept["node"].to_pylist(): return dict(nodes=pd.DataFrame(dict(id=[centre], kind=[kind], name=[centre])), edges=none[1], centre=centre, left_out=gone)
+    nodes, edges = around(kept, centre)
+    return dict(nodes=nodes.assign(kind=nodes["kind"].astype(object).replace("company", kind)), edges=edges, centre=centre, left_out=gone)
 
 # %% ../../notebooks/stats/networks.ipynb #336274f3
 FEW = Text("Not estimated: the value is recorded for {n:.0f} companies, at least {need} are needed.", "未估计：该要素有记录的企业仅{n:.0f}家，至少需要{need}家。")

@@ -122,11 +122,12 @@ def counts_of(run) -> pd.DataFrame:
     "Outcomes per rule; each row adds up to the rows of the frame. 判定计数"
     return count_outcomes(run.verdicts, len(run.frame), [r.id for r in run.special.rules])
 
-# %% ../../notebooks/work/run.ipynb #0bac6373
+# %% ../../notebooks/work/run.ipynb #6ee6c9bb
 def statistics_of(run) -> pd.DataFrame:
     "The special's estimates, one row each, with n and interval or a refusal in words. 统计"
     day = lambda s: {"as_of": run.as_of} if "as_of" in inspect.signature(s.compute).parameters else {}     # early warning asks for the present week
     parts = [s.compute(run.frame, run.verdicts, run.region.code, **day(s)) for s in run.special.statistics]
+    run.law_read = sorted({*run.law_read, *(n for s in run.special.statistics for n in getattr(s, "reads", ()))})     # law that a statistic reads is an input, too
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 def leads_of(run) -> pd.DataFrame:

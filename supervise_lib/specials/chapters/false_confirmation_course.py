@@ -109,13 +109,13 @@ def flows(t, p):
     way = lambda x, y: p.join(b, [p[x] == b.payer_party_id, p[y] == b.payee_party_id]).select("document_id", "day", "yuan", "no", to=ibis.literal(y))
     return listed(ibis.union(way("a", "b"), way("b", "a")), "flows", "day", "no", "to", "yuan")
 
-# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #2dfb0599
+# %% ../../../notebooks/specials/chapters/false_confirmation_course.ipynb #9cae4120
 def lent(t, docs, party):
     "All loans of the lender on side a, anywhere: borrower, day, template, delivery, deduction."
     l = t.everywhere.loans.filter(_.lender_party_id.notnull()).select("lender_party_id", "case_no", contract="contract_date", borrower="borrower_party_id", template="doc_template_key", mode="delivery_mode", stated="principal_stated_yuan", delivered="delivered_yuan", deducted="deducted_upfront_yuan")
     l = l.left_join(t.everywhere.civil_cases.select("case_no", absent="is_default_judgment"), "case_no").drop("case_no_right")
-    found = of_parties(party, l, "lender_party_id", "a").drop("side", "party", "lender_party_id").distinct()
-    return listed(nearest(found, docs, "contract"), "lent", "contract", "case_no", "borrower", "template", "mode", "stated", "delivered", "deducted", "absent")
+    found = of_parties(party, l, "lender_party_id", "a").drop("side", "lender_party_id").rename(lender="party").distinct()
+    return listed(nearest(found, docs, "contract"), "lent", "contract", "case_no", "borrower", "lender", "template", "mode", "stated", "delivered", "deducted", "absent")
 
 def deeds_of(t, docs, party):
     "All notarised enforceable debts of the creditor on side a; deeds by which side b gave others power to sell."
