@@ -7729,6 +7729,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                                                   'supervise_lib/specials/chapters/penalty_execution_frame.py'),
                                                                          'supervise_lib.specials.chapters.penalty_execution_frame.court': ( 'specials/chapters/penalty_execution_frame.html#court',
                                                                                                                                             'supervise_lib/specials/chapters/penalty_execution_frame.py'),
+                                                                         'supervise_lib.specials.chapters.penalty_execution_frame.doubted': ( 'specials/chapters/penalty_execution_frame.html#doubted',
+                                                                                                                                              'supervise_lib/specials/chapters/penalty_execution_frame.py'),
                                                                          'supervise_lib.specials.chapters.penalty_execution_frame.emptied': ( 'specials/chapters/penalty_execution_frame.html#emptied',
                                                                                                                                               'supervise_lib/specials/chapters/penalty_execution_frame.py'),
                                                                          'supervise_lib.specials.chapters.penalty_execution_frame.execution_frame': ( 'specials/chapters/penalty_execution_frame.html#execution_frame',

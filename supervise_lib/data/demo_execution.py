@@ -57,10 +57,10 @@ def sentences_of(world) -> list:
                                    f"JZ{case.number:08d}{d.seq}" if d.total.probation is not None else None))
     return found
 
-# %% ../../notebooks/data/demo_execution.ipynb #be5663ca
+# %% ../../notebooks/data/demo_execution.ipynb #cf5131b1
 def received(s) -> dt.date:
     "The day the documents of execution were received: the earlier ones of whoever goes to prison, the later ones of whoever need not."
-    return max(s.effective + DAY * 5, s.admit - DAY * 25) if s.admit else s.effective + DAY * 5
+    return min(max(s.effective + DAY * 5, s.admit - DAY * 25), s.effective + DAY * 9) if s.admit else s.effective + DAY * 5
 
 KEEPS, ENTERED = .75, .95    # courts that hand over the dates of their case system, and cases entered there
 
@@ -276,7 +276,7 @@ def tell(world, scale: float) -> tuple[dict, list]:
             truth += [(r, s.place.code, f"S:{s.case}|{s.who.id_no}", kind if r == f"EXEC_{rule}" else "clean", f"{rule}_{kind}" if r == f"EXEC_{rule}" else None) for r in RULES if r not in silent]
     return out, truth
 
-# %% ../../notebooks/data/demo_execution.ipynb #27f14b03
+# %% ../../notebooks/data/demo_execution.ipynb #86435167
 def undone(world):
     "Violations of which the dirt took the evidence: the stage of a stay that serves the sentence. 证据缺失"
     stays = {r["person_id_no"] for r in world.lost.get(("custody_stays", "custody_stage"), ())}
@@ -288,7 +288,8 @@ def _background_truth(world):
     for s in sentences_of(world):
         if s.case.turn or s.case.hide or s.defendant.hide or s.case.papers or times[s.person.id_no] > 1: continue
         left = s.end is not None and s.admit is None and s.defendant.total.kind == "fixed" and (s.end - received(s)).days > 88     # nobody says why such a convict stayed
-        yield from ((r, s.region, s.subject, "clean", None) for r in RULES if not (left and r in ("EXEC_R09", "EXEC_R10", "EXEC_R11")))
+        slow = s.admit is not None and (s.admit - received(s)).days > 27      # sent in about a month: nothing is claimed of that
+        yield from ((r, s.region, s.subject, "clean", None) for r in RULES if not (left and r in ("EXEC_R09", "EXEC_R10", "EXEC_R11") or slow and r == "EXEC_R09"))
 
 
 
