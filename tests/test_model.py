@@ -276,3 +276,9 @@ def test_every_unit_of_the_law_has_words():
     units = {law.value(n).unit for n in law.names} - set(PLAIN)
     assert len(units) > 20 and unit_words("mg_per_100ml")["zh"] == "毫克/百毫升"
     assert [u for u in sorted(units) if unit_words(u)["zh"].isascii()] == []
+
+
+def test_a_table_that_some_counties_did_not_deliver_proves_nothing_there_only():
+    rule, f = Rule(too_long, id="TOY_R01", **{**RULE, "complete": ("protests",)}), frame({}, {}, {"term_months": 36})
+    v = judge(rule, f, Law(), absent={"protests": pd.Series([True, False, False], index=f.index), "persons": pd.Series(True, index=f.index)})
+    assert v["outcome"].tolist() == ["cannot_tell", "hit", "clear"] and v["reason"].fillna("").tolist() == ["not_delivered:protests", "", ""]

@@ -149,3 +149,23 @@ def test_other_documents_and_empty_texts_give_no_rows(lake):
     put(lake, "legal_documents", [{"doc_id": i, "doc_kind": kind, "doc_date": "2023-04-05", "case_no": CASE, "doc_text": text} for i, kind, text in (("d1", "indictment", judgment()), ("d2", "judgment", None))])
     fill(lake)
     assert lake.rows("criminal_judgments") == 0
+
+
+def test_a_register_of_dates_is_filled_from_the_document_and_says_so(lake):
+    documents(lake, d1=judgment(), d2=judgment("（2023）皖0123刑初8号", number="10"))
+    put(lake, "criminal_judgments", [{"case_no": CASE, "person_id_no": "P1", "person_name": "甲小某", "announce_date": "2023-04-05", "effective_date": "2023-04-17"}, {"case_no": CASE, "person_id_no": "P9", "person_name": "丙某", "announce_date": "2023-04-05", "effective_date": "2023-04-18"}])
+    before = rows(lake, "criminal_judgments")
+    fill(lake)
+    found = rows(lake, "criminal_judgments").set_index("person_id_no")
+    assert set(found.index) == {"P1", "P9"} | {p for p in found.index if p.startswith("D")} and len(found) == 3      # the second document is read as before
+    one, other = found.loc["P1"], found.loc["P9"]
+    assert (one["verdict"], one["term_months"], one["fine_yuan"], str(one["effective_date"]), one["doc_id"], one["source_system"]) == ("guilty", 5, 1000, "2023-04-17", "d1", "court+papers")
+    assert pd.isna(other["verdict"]) and other["source_system"] == "court"            # whom the document does not name stays blank
+    assert set(rows(lake, "judgment_charges", "person_id_no")["person_id_no"]) >= {"P1"}
+    again = lake.snapshot("criminal_judgments"); fill(lake)
+    assert lake.snapshot("criminal_judgments") == again
+    documents(lake, d1=judgment(fine="二千")); fill(lake)                               # a corrected document is read anew, into the same cells
+    assert rows(lake, "criminal_judgments").set_index("person_id_no").loc["P1", "fine_yuan"] == 2000
+    lake.write("legal_documents", rows(lake, "legal_documents")[:0]); fill(lake)
+    left = [c for c in before if c not in ("row_id", "defendant_seq")]                  # the place in the document, once known, stays
+    assert rows(lake, "criminal_judgments")[left].equals(before[left])

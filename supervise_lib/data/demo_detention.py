@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'REPLACES', 'RULES', 'L', 'TURNS', 'EACH', 'LONGEST', 'station', 'stamp', 'lawful', 'background',
-           'Detained', 'Story', 'tell', 'p_tail']
+           'Detained', 'Story', 'tell', 'p_tail', 'undone']
 
 # %% ../../notebooks/data/demo_detention.ipynb #dc5ef789
 import datetime as dt
@@ -232,3 +232,10 @@ def _write(out, truth, s, rule, kind, how, turn):
 def p_tail(s):
     "The last four signs of a person's number."
     return s.who.id_no[-4:]
+
+# %% ../../notebooks/data/demo_detention.ipynb #f50b6a84
+def undone(world):
+    "Violations of which the dirt took the evidence: the deciding organ, and the number by which the police list the suspect. 证据缺失"
+    measures = world.told["coercive_measures"]
+    suspects = {(r["police_case_no"], r["person_id_no"]) for r in world.lost.get(("police_case_suspects", "person_id_no"), ())}
+    return {("DETENTION_R06", r["measure_id"]) for r in world.lost.get(("coercive_measures", "decide_organ"), ())} | {("DETENTION_R17", m["measure_id"]) for m in measures if (m["police_case_no"], m["person_id_no"]) in suspects}

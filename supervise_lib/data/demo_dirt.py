@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AGENCIES', 'FOLDERS', 'STYLES', 'LOOSE', 'agencies', 'true_dates', 'tables', 'swapped', 'spoil', 'cell', 'xlsx',
-           'deliver_table']
+           'robbed', 'deliver_table']
 
 # %% ../../notebooks/data/demo_dirt.ipynb #bd347fcc
 import copy
@@ -301,7 +301,7 @@ def xlsx(rows: list) -> bytes:
         for name, text in {**_XLSX, "xl/worksheets/sheet1.xml": sheet}.items(): z.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), _HEAD + text, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
-# %% ../../notebooks/data/demo_dirt.ipynb #9253ffac
+# %% ../../notebooks/data/demo_dirt.ipynb #b33d8e36
 def _bytes(kind, header, rows):
     "Rows in the form an agency sends them."
     if kind == "xlsx": return xlsx([header, *rows])
@@ -309,6 +309,14 @@ def _bytes(kind, header, rows):
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows([header, *(["" if v is None else v for v in r] for r in rows)])
     return out.getvalue().encode("gb18030" if kind == "gb18030" else "utf-8-sig")
+
+def robbed(world: World, table: str, row: dict, spoilt: dict):
+    "Remember which cells the dirt took out of a row, so that the truth can be told after it."
+    for c in ("person_id_no", *LOOSE.get(table, ())):
+        if row.get(c) is None or (c != "person_id_no" and spoilt[c] is not None): continue
+        if c != "person_id_no" or spoilt[c] is None or spoilt[c].strip().upper().translate(_NARROW) != row[c]: world.lost.setdefault((table, c), []).append(row)
+
+_NARROW = str.maketrans("０１２３４５６７８９", "0123456789")
 
 def deliver_table(folder: Path, agency: str, table: str, rows: list, world: World) -> list:
     "The files of one table, one per prefecture and a second one with what came late. 移送文件"
@@ -322,7 +330,9 @@ def deliver_table(folder: Path, agency: str, table: str, rows: list, world: Worl
         now, late = [], []
         for row in rows:
             if row["region_code"][:4] != city: continue
-            line = [cell(dice, c[n], v, style, serial) for n, v in ((n, x.get(n)) for x in (spoil(dice, table, row),) for n in names)]
+            x = spoil(dice, table, row)
+            robbed(world, table, row, x)
+            line = [cell(dice, c[n], x.get(n), style, serial) for n in names]
             (late if dice.chance(.03) else now).append(line)
             if dice.chance(.008): now.append(line)
         for lines, tail in ((now, ""), (late, "_补报")):

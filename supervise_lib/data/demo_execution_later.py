@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'KEY', 'RULES', 'DAY', 'OLD', 'LATE', 'L', 'TURNS', 'EACH', 'LAWFUL', 'GLUED', 'GLUED_PRISON', 'ENOUGH',
-           'on', 'Convict', 'Life', 'tell']
+           'on', 'Convict', 'Life', 'tell', 'undone']
 
 # %% ../../notebooks/data/demo_execution_later.ipynb #85d331a9
 import datetime as dt
@@ -229,3 +229,8 @@ def _released(c) -> dict:
     end = next((x["new_term_end"] for x in reversed(changes) if x["new_term_end"]), c.end)
     if paroled: return c.term | {"prison_release_date": paroled, "release_kind": "parole"}
     return c.term | ({"prison_release_date": end, "release_kind": "term_end"} if end < dt.date(2023, 12, 31) else {})
+
+# %% ../../notebooks/data/demo_execution_later.ipynb #8eec73df
+def undone(world):
+    "Violations of which the dirt took the evidence: the name of the prison. 证据缺失"
+    return {("EXEC_R31", f"S:{r['case_no']}|{r['person_id_no']}") for r in world.lost.get(("prison_terms", "facility_name"), ()) if r.get("case_no")}

@@ -95,7 +95,7 @@ class Person:
     work: str
     address: str
 
-# %% ../../notebooks/data/demo_world.ipynb #7b1f0bda
+# %% ../../notebooks/data/demo_world.ipynb #d73ffc9e
 @dataclass(eq=False)
 class World:
     "The province while it is being told: seed, last day, places, numbers already given. 演示世界"
@@ -104,6 +104,7 @@ class World:
     taken: set = field(default_factory=set)
     serials: dict = field(default_factory=dict)
     cases: list = field(default_factory=list)
+    lost: dict = field(default_factory=dict)    # table and column -> rows that the dirt robbed of it
 
     @property
     def places(self): return places(self.seed)

@@ -394,7 +394,7 @@ def _check_key(lake, keys):
         lake.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"fingerprint": keys.fingerprint}))
 
-# %% ../../notebooks/data/readers.ipynb #182cd9eb
+# %% ../../notebooks/data/readers.ipynb #1d014fa4
 _BY_FILE = Text("{0}: no extract date was given; the file's own date {1} stands for it. Give extract_date: rules take it as the day the data are complete to",
                 "{0}：未给出数据提取日期，暂用文件日期 {1}。请用 extract_date 指明，规则以其为数据截止日")
 _P2 = Text("{0} holds sensitive data (P2) and no legal basis was named; give legal_basis", "{0} 含敏感信息（P2），未注明取得依据文书，请用 legal_basis 注明")
@@ -413,12 +413,12 @@ def _common(codes):
     return places.NATION
 
 def _batch_row(p, f, code, source, covered, complete, legal_basis):
-    "The line of a delivery in import_batches."
+    "The line of a delivery in import_batches; a file without a row and without a region is not complete of anything."
     column = p.contract.region_column
     seen = p.table[column].filter(pa.array(~p.bad() & ~p.sealed)).drop_null().unique().to_pylist() if column and not code else []
     return {"batch_id": f.batch, "table_name": p.contract.name, "file_name": f.name, "source_agency": source, "covered_from": covered[0],
             "covered_to": covered[1],
-            "extract_date": p.extract, "is_complete": complete, "row_count": f.rows, "legal_basis_doc": legal_basis, "region_code": code or _common(seen),
+            "extract_date": p.extract, "is_complete": complete if code or seen or not column else None, "row_count": f.rows, "legal_basis_doc": legal_basis, "region_code": code or _common(seen),
             "accepted_count": f.accepted, "quarantined_count": f.quarantined, "refused_count": f.refused, "row_id": hashlib.sha256(f.batch.encode()).hexdigest()[:32]}
 
 # %% ../../notebooks/data/readers.ipynb #d944f70e

@@ -71,6 +71,12 @@ def _any(flags, index) -> pd.Series:
     for flag in flags: total = total | flag
     return total
 
+# %% ../../notebooks/model/rules.ipynb #9182d439
+def _not_delivered(rule, absent, index) -> pd.Series:
+    "Per row the first table that the rule takes as complete and that was not delivered; absent: names, or names with the rows concerned."
+    gone = {t: pd.Series(absent[t] if isinstance(absent, dict) else True, index=index, dtype=BOOL) for t in rule.complete if t in absent}
+    return _first_true(gone, index)
+
 # %% ../../notebooks/model/rules.ipynb #ae8441d5
 def _reasons(outcome, applies, missing, excuses) -> pd.Series:
     "Reason code per row: missing:COLUMN, unsure:EXCLUSION, excused:EXCLUSION, applies, unknown or none."
@@ -85,7 +91,7 @@ def _reasons(outcome, applies, missing, excuses) -> pd.Series:
     put(cannot, "unknown")
     return pd.Series(reason, index=outcome.index, dtype=STRING)
 
-# %% ../../notebooks/model/rules.ipynb #fe9b8363
+# %% ../../notebooks/model/rules.ipynb #df764ae1
 def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=None) -> pd.DataFrame:
     "The rule's verdict on every row: rule, outcome, reason, severity, law, mark, margin, deadline. 逐行判定"
     index = frame.index
@@ -96,12 +102,12 @@ def judge(rule: Rule, frame: pd.DataFrame, law, choice=None, absent=(), said=Non
         margin = call(rule.margin, frame, law, choice, said) if rule.margin else None
         deadline = call(rule.deadline, frame, law, choice, said) if rule.deadline else None
     missing = {c: frame[c].isna().to_numpy() for c in rule.needs}
-    gone = [t for t in rule.complete if t in absent]
-    known = pd.Series(~np.any([*missing.values(), np.full(len(index), bool(gone))], axis=0), index=index, dtype=BOOL)
-    outcome = outcomes(flag if not gone else pd.Series(pd.NA, index=index, dtype=BOOL), applies, known, _any(excuses.values(), index))
+    gone = _not_delivered(rule, absent, index)
+    known = pd.Series(~np.any([*missing.values(), gone.notna().to_numpy()], axis=0), index=index, dtype=BOOL)
+    outcome = outcomes(flag.where(gone.isna(), pd.NA), applies, known, _any(excuses.values(), index))
     excused = {k: v.where(flag.fillna(False), False) for k, v in excuses.items()}
     reason = _reasons(outcome, applies, missing, excused)
-    if gone: reason = reason.where(outcome != "cannot_tell", f"not_delivered:{gone[0]}")
+    reason = reason.where((outcome != "cannot_tell") | gone.isna(), "not_delivered:" + gone)
     out = pd.DataFrame({"rule": pd.Series(rule.id, index=index, dtype=STRING), "outcome": outcome, "reason": reason})
     out["severity"] = _severity(rule, frame, law, choice, said)
     out["law"], out["mark"] = law_columns(readings, index)

@@ -227,11 +227,11 @@ def judge_all(special: Special, frame: pd.DataFrame, law, choices: Choices, abse
     count_outcomes(verdicts, len(frame), [r.id for r in special.rules])
     return verdicts
 
-# %% ../../notebooks/model/special.ipynb #a9e4d2e2
+# %% ../../notebooks/model/special.ipynb #ccd49dce
 def frame_columns(special: Special) -> dict[str, pa.DataType]:
     "Names and Arrow types of the columns the frame function yields. 研判表字段"
     tables = {t: ibis.table(ibis.Schema.from_pyarrow(contract(t).arrow_schema()), name=t) for t in special.tables}
-    found = special.frame(SimpleNamespace(**tables, everywhere=SimpleNamespace(**tables), as_of=dt.date.max, region="000000"))
+    found = special.frame(SimpleNamespace(**tables, everywhere=SimpleNamespace(**tables)))
     return dict(zip(found.columns, found.schema().to_pyarrow().types, strict=True))
 
 def frame_type(special: Special, name: str) -> pa.DataType:

@@ -93,13 +93,13 @@ def _numeric(s: pd.Series) -> bool:
     "Is the column to be read as numbers?"
     return pd.api.types.is_numeric_dtype(s) and not pd.api.types.is_bool_dtype(s)
 
-# %% ../../notebooks/publish/tables.ipynb #9de524ce
+# %% ../../notebooks/publish/tables.ipynb #74365dcb
 NOT_DELIVERED = Text("{n} tables were not delivered; rules that would read their absence as “no” cannot tell.", "有{n}张表未报送；凡须以“无记录”作否定判断的规则，均为无法判断。")
 
 def coverage_table(coverage: pd.DataFrame) -> Table:
     "Which tables are there, with their rows. 数据覆盖表"
     d = coverage.rename_axis("table").reset_index(); lost = int((~d["delivered"].astype(bool)).sum())
-    return table(d, Text("Data coverage", "数据覆盖情况"), dict(title=Text("Data table", "数据表"), table=Text("Name", "名称"), rows=Text("Rows", "行数"), delivered=Text("Delivered", "已报送")),
+    return table(d, Text("Data coverage", "数据覆盖情况"), dict(title=Text("Data table", "数据表"), table=Text("Name", "名称"), rows=Text("Rows", "行数"), delivered=Text("Delivered", "已报送"), **({"basis": Text("On what this rests", "依据")} if "basis" in d else {})),
         max_rows=None, notes=[NOT_DELIVERED.format(n=lost)] if lost else [])
 
 # %% ../../notebooks/publish/tables.ipynb #c9ab723c

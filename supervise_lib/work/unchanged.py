@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Now', 'changes', 'differences', 'execute_once']
 
-# %% ../../notebooks/work/unchanged.ipynb #a7291aa3
+# %% ../../notebooks/work/unchanged.ipynb #0462ffb6
 import json
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +15,14 @@ from ..model.special import Choices, special as find_special
 from ..settings import settings
 from .execute import Done, Job, execute, failed_folder
 from .records import code_hash, digest, locked, reference_hash, versions
-from .run import deliveries, delivered
+from .run import absent_from, deliveries
 from .templates import template_hash, template_imports, template_path
 
-# %% ../../notebooks/work/unchanged.ipynb #b5edac68
+# %% ../../notebooks/work/unchanged.ipynb #2cdac000
 class Now:
     "Everything runs rest on, as it is at this moment. 当前输入状态"
     def __init__(self, lake: Lake | None = None):
-        self.lake = lake or Lake(settings().lake); self.law = Law(); self._code, self._law, self._delivered, self._snapshots = {}, {}, {}, {}
+        self.lake = lake or Lake(settings().lake); self.law = Law(); self._code, self._law, self._snapshots = {}, {}, {}
 
     @cached_property
     def batches(self): return deliveries(self.lake)
@@ -46,8 +46,7 @@ class Now:
 
     def absent(self, special, region: str) -> list[str]:
         "Tables without a row or a delivery for the region."
-        if region not in self._delivered: self._delivered[region] = delivered(self.batches, region)
-        return [t for t in special.tables if t not in self._delivered[region] and not self.lake.rows(t, region)]
+        return absent_from(self.lake, self.batches, special.tables, region)
 
 # %% ../../notebooks/work/unchanged.ipynb #f85f1566
 def changes(job: Job, outputs: Path, now: Now) -> list[str]:

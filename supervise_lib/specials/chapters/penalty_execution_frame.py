@@ -7,7 +7,7 @@ __all__ = ['KEY', 'KINDS', 'ORDERED', 'CHARGE', 'OTHER', 'APPEAL', 'MEASURE', 'H
            'DERIVED', 'TABLES', 'replaced', 'sentences', 'judged_people', 'unjudged', 'prisoners', 'under_correction',
            'beneficiaries', 'rows', 'ordered_in', 'charges', 'people_here', 'anywhere', 'all_judgments', 'appeals',
            'court', 'measures', 'admin_stays', 'handed', 'mine', 'corrections', 'sanctions', 'rights', 'births',
-           'attach', 'emptied', 'strong', 'judged_here', 'execution_frame']
+           'attach', 'emptied', 'doubted', 'strong', 'judged_here', 'execution_frame']
 
 # %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #cbd3b5a7
 import ibis, pyarrow as pa
@@ -152,7 +152,7 @@ def births(t):
     "The birth date of each person at hand."
     return t.everywhere.persons.semi_join(people_here(t), "person_id_no").group_by("person_id_no").agg(birth_date=_.birth_date.max())
 
-# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #3e72d137
+# %% ../../../notebooks/specials/chapters/penalty_execution_frame.ipynb #527c9d40
 LISTS = {"all_judgments": (all_judgments, "criminal_judgments"), "measures": (measures, "coercive_measures"), "admin_stays": (admin_stays, "administrative_detention_stays"),
          "corrections": (corrections, "correction_subjects"), "sanctions": (sanctions, "correction_sanctions")}
 
@@ -165,6 +165,12 @@ def emptied(f, t, name, table, known):
     "Empty instead of missing where the table is there and the row could have been found in it."
     there = getattr(t.everywhere, table).count().as_scalar() > 0
     return f.mutate(**{name: ibis.ifelse(there & known(f), ibis.coalesce(f[name], ibis.literal([], type=f[name].type())), f[name])})
+
+def doubted(f, t):
+    "No files instead of none, where a file of the case does not say whose it is, or bears a number that cannot be one."
+    unnamed = t.everywhere.correction_subjects.filter(_.case_no.notnull() & ~ibis.coalesce(_.person_id_no.startswith(STRONG), False)).select("case_no").distinct().mutate(unnamed=True)
+    f = attach(f, unnamed, ("case_no",))
+    return f.mutate(corrections=ibis.ifelse(f.unnamed.notnull() & (f.corrections.length() == 0), ibis.null(f.corrections.type()), f.corrections)).drop("unnamed")
 
 def strong(f):
     "Rows of persons with a valid number."
@@ -180,7 +186,7 @@ def execution_frame(t):
     for part in (ordered_in(t), charges(t), handed(t), rights(t)): f = attach(f, part, CASE)
     for part in (case, service, appeals(t)): f = attach(f, part, ("case_no",))
     for name, (part, table) in LISTS.items(): f = emptied(attach(f, part(t), WHO), t, name, table, strong)
-    f = emptied(attach(f, births(t), WHO), t, "appeals", "criminal_appeals", judged_here)
+    f = emptied(attach(doubted(f, t), births(t), WHO), t, "appeals", "criminal_appeals", judged_here)
     for part, on in later(t): f = attach(f, part, on)
     return f.mutate(is_handed=ibis.ifelse((t.everywhere.sentence_deliveries.count().as_scalar() > 0) & judged_here(f), ibis.coalesce(_.is_handed, False), _.is_handed))
 
