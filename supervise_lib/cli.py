@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'publish',
-           'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest',
-           'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move',
-           'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo',
-           'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'publish_site', 'publish_writeup',
-           'publish_dossier']
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'models',
+           'ModelFile', 'Head', 'Order', 'OneRegion', 'WEIGHTS', 'CHOSEN', 'MEASURED', 'RunAt', 'SHOWN_LEADS',
+           'OTHER_CHOICES', 'publish', 'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild',
+           'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show',
+           'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new',
+           'rules', 'demo', 'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'model_fit', 'model_show',
+           'model_apply', 'model_compare', 'publish_site', 'publish_writeup', 'publish_dossier']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -473,6 +474,127 @@ def evaluate_procuratorates(span: Period, region: Annotated[str | None, typer.Op
 def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--region", "-r")] = None, contributions: Brought = None, lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
     "People: stars for what they contributed. 个人评价"
     _evaluate("people", span, region, None, contributions, lang, lake, outputs)
+
+# %% ../notebooks/cli.ipynb #9e46e7bf
+models = typer.Typer(no_args_is_help=True, help="Candidate models: fit, show, apply, compare. 候选模型")
+app.add_typer(models, name="model")
+ModelFile = Annotated[Path, typer.Argument(help="File of a model. 模型文件")]
+Head = Annotated[int, typer.Option("--k", help="How many leads at the head of the order. 前k条")]
+Order = Annotated[str, typer.Option("--by", help="best: the score only if it was found better than severity; score; severity. 排序方式")]
+OneRegion = Annotated[str | None, typer.Option("--region", "-r", help="Six-digit region code. 地区代码")]
+
+def _sheet(title, frame):
+    "A small frame as a table on the screen."
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    sheet = Table(*map(str, frame.columns), title=escape(str(title)))
+    for row in frame.astype(object).itertuples(index=False, name=None): sheet.add_row(*(("—" if v is None or v != v or str(v) == "<NA>" else escape(str(v))) for v in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(sheet)
+
+def _speak(lang):
+    "Show texts in the language that was asked for, or that of settings.ini."
+    from supervise_lib.settings import settings
+    from supervise_lib.text import get_lang, set_lang
+    set_lang(lang or settings().lang)
+    return get_lang()
+
+# %% ../notebooks/cli.ipynb #6a308f03
+WEIGHTS, CHOSEN, MEASURED = ("Weights", "权重"), ("Choices", "自定阈值"), ("Measured where the model had seen nothing", "样本外检验")
+
+def _show(model, lang):
+    "A model in words and tables."
+    from supervise_lib.review.models_words import choices_table, refusals, told, validation_table, weights_table
+    said = lambda pair: pair[lang == "zh"]
+    for t in told(model): print(t(lang))
+    for title, make in ((WEIGHTS, weights_table), (MEASURED, validation_table), (CHOSEN, choices_table)):
+        if len(frame := make(model, lang)): _sheet(said(title), frame)
+    for t in refusals(model): print(f"! {t(lang)}")
+
+@models.command("fit")
+def model_fit(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], as_of: Annotated[str | None, typer.Option("--as-of", help="Use only what was known by this day, YYYY-MM-DD; default: today. 截至何日所知")] = None,
+              out: Annotated[Path | None, typer.Option("--out", help="File of the model; default: models/<special>/<day>.json under the results. 模型文件")] = None, k: Head = 50, lang: Lang = None, outputs: Outputs = None):
+    "Fit a model on reviewed leads and measure it; few reviews leave the order of severity, and it says so. 拟合候选模型"
+    places(None, outputs)
+    import datetime as dt
+    from supervise_lib.review.models import fit_known, model_path, write_model
+    from supervise_lib.settings import settings
+    from supervise_lib.work.run import as_day
+    lang, s = _speak(lang), settings()
+    day = as_day(as_of) if as_of else dt.date.today()
+    path = write_model(fit_known(s.outputs, special, day, k), out or model_path(s.outputs, special, day))
+    from supervise_lib.review.models import read_model
+    _show(read_model(path), lang); print(f"→ {path}")
+
+@models.command("show")
+def model_show(file: ModelFile, lang: Lang = None):
+    "What a model was fitted on, its weights and choices, how well it did, what it does not say. 模型详情"
+    from supervise_lib.review.models import read_model
+    _show(read_model(file), _speak(lang))
+
+# %% ../notebooks/cli.ipynb #3dc939f6
+def _run_of(special, region, as_of, run):
+    "The folder of the run that was meant."
+    from supervise_lib.settings import settings
+    from supervise_lib.work.compare import read_manifest
+    from supervise_lib.work.run import as_day, as_region, run_folder
+    s = settings()
+    if run and (region or as_of): raise ValueError("--run names the run; leave out --region and --as-of 不可同时使用")
+    if not run: regions, day = _ask(s, [region] if region else None, as_of); run = run_folder(s.outputs, special, as_region(regions[0]).code, as_day(str(day)))
+    if (found := read_manifest(run)["special"]) != special: raise ValueError(f"{run} is a run of {found}, the model is of {special} 模型与运行不属同一专项")
+    return Path(run)
+
+RunAt = Annotated[Path | None, typer.Option("--run", help="Folder of a run, instead of region and day. 运行目录")]
+SHOWN_LEADS = 20
+OTHER_CHOICES = "the run was made with other values of {0} than the model was fitted with 运行阈值与模型不一致"
+
+@models.command("apply")
+def model_apply(file: ModelFile, region: OneRegion = None, as_of: AsOf = None, run: RunAt = None, by: Order = "best",
+                out: Annotated[Path | None, typer.Option("--out", help="Table to write, CSV; default: models/<special>/applied under the results. 输出表格")] = None, lang: Lang = None, outputs: Outputs = None):
+    "Put the leads of a run in the order of a model, with scores, as a table. 应用模型排序线索"
+    places(None, outputs)
+    import pandas as pd
+    from supervise_lib.review.models import APPLIED, applied, order_said, read_model
+    from supervise_lib.review.models_compare import choices_differ
+    from supervise_lib.settings import settings
+    from supervise_lib.text import Text
+    from supervise_lib.work.compare import read_manifest
+    from supervise_lib.work.records import write_atomic
+    lang, model = _speak(lang), read_model(file)
+    folder = _run_of(model.special, region, as_of, run); m = read_manifest(folder)
+    found = applied(model, pd.read_parquet(folder / "leads.parquet", dtype_backend="pyarrow"), by)[list(APPLIED)]
+    path = out or settings().outputs / "models" / model.special / "applied" / f"{m['region']}_{m['as_of']}_{model.manifest['digest'][:8]}.csv"
+    write_atomic(path, "\ufeff" + found.to_csv(index=False))      # the mark tells spreadsheets that it is UTF-8
+    for t in (*([Text(**model.why)] if model.kind != "fitted" else []), order_said(model, by)): print(t(lang))
+    if other := choices_differ(model, folder): print("supervise: " + OTHER_CHOICES.format(", ".join(other)), file=sys.stderr)
+    if len(found): _sheet(f"{m['region']} {m['region_name'][lang]} · {m['as_of']}", found.head(SHOWN_LEADS)[[c for c in APPLIED if c not in ("region_code", "severity")]])
+    print(f"{len(found)} leads 条线索 → {path}")
+
+# %% ../notebooks/cli.ipynb #f24c0f57
+@models.command("compare")
+def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier model. 前一模型")], b: Annotated[Path, typer.Argument(help="File of the later model. 后一模型")], region: OneRegion = None, as_of: AsOf = None,
+                  runs: Annotated[list[Path] | None, typer.Option("--run", help="Folder of a run for both, or given twice: one for each. 运行目录")] = None, k: Head = 50,
+                  whole: Annotated[bool, typer.Option("--whole", help="The whole list of leads, not its head. 全部线索")] = False, by: Order = "best", lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Every lead that enters or leaves the first k from one model to another, attributed to data, law, choice, code or weight. 比较两个模型"
+    places(lake, outputs)
+    import tempfile
+    from supervise_lib.review.models import order_said, read_model
+    from supervise_lib.review.models_compare import CAUSES, WHAT, choices_differ, compare_models, sides
+    lang, first, second = _speak(lang), read_model(a), read_model(b)
+    if runs and len(runs) > 2: raise ValueError(f"{len(runs)} runs; give one for both models, or one for each 运行目录至多两个")
+    if first.special != second.special: raise ValueError(f"{first.special} and {second.special} are different specials; only models of one special can be compared 专项不同")
+    with tempfile.TemporaryDirectory() as work:
+        if runs and len(runs) == 2:
+            stand = [_run_of(first.special, region, as_of, r) for r in runs]
+            for model, folder in zip((first, second), stand, strict=True):
+                if other := choices_differ(model, folder): print(f"supervise: {folder}: " + OTHER_CHOICES.format(", ".join(other)), file=sys.stderr)
+        else: stand = sides(first, second, _run_of(first.special, region, as_of, runs[0] if runs else None), Path(work))
+        found = compare_models(first, stand[0], second, stand[1], None if whole else k, by)
+    for name, model in (("A", first), ("B", second)): print(f"{name}: {order_said(model, by)(lang)}")
+    if not len(found): print("no lead differs 线索无差异"); return
+    told = found.assign(lead=[WHAT[w](lang) for w in found["lead"]], cause=["; ".join(CAUSES[c](lang) for c in x.split(";")) for x in found["cause"]])
+    _sheet("A → B", told)
+    for cause, n in told["cause"].value_counts().items(): print(f"{cause}: {n}")
 
 # %% ../notebooks/cli.ipynb #ef02cccd
 publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
