@@ -6,11 +6,12 @@
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
            'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'models',
            'ModelFile', 'Head', 'Order', 'OneRegion', 'WEIGHTS', 'CHOSEN', 'MEASURED', 'RunAt', 'SHOWN_LEADS',
-           'OTHER_CHOICES', 'publish', 'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild',
-           'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show',
-           'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new',
-           'rules', 'demo', 'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'model_fit', 'model_show',
-           'model_apply', 'model_compare', 'publish_site', 'publish_writeup', 'publish_dossier']
+           'OTHER_CHOICES', 'OFFICE', 'publish', 'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify',
+           'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list',
+           'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check',
+           'new', 'rules', 'demo', 'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'model_fit',
+           'model_show', 'model_apply', 'model_compare', 'class_problems', 'publish_site', 'publish_writeup',
+           'publish_dossier', 'publish_typical']
 
 # %% ../notebooks/cli.ipynb #929779a6
 import errno, json, os, sys
@@ -475,7 +476,7 @@ def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--
     "People: stars for what they contributed. 个人评价"
     _evaluate("people", span, region, None, contributions, lang, lake, outputs)
 
-# %% ../notebooks/cli.ipynb #9e46e7bf
+# %% ../notebooks/cli.ipynb #64150de1
 models = typer.Typer(no_args_is_help=True, help="Candidate models: fit, show, apply, compare. 候选模型")
 app.add_typer(models, name="model")
 ModelFile = Annotated[Path, typer.Argument(help="File of a model. 模型文件")]
@@ -489,7 +490,7 @@ def _sheet(title, frame):
     from rich.markup import escape
     from rich.table import Table
     sheet = Table(*map(str, frame.columns), title=escape(str(title)))
-    for row in frame.astype(object).itertuples(index=False, name=None): sheet.add_row(*(("—" if v is None or v != v or str(v) == "<NA>" else escape(str(v))) for v in row))
+    for row in frame.astype(object).where(frame.notna(), "—").itertuples(index=False, name=None): sheet.add_row(*(escape(str(v)) for v in row))
     Console(width=None if sys.stdout.isatty() else 200).print(sheet)
 
 def _speak(lang):
@@ -596,6 +597,51 @@ def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier mo
     _sheet("A → B", told)
     for cause, n in told["cause"].value_counts().items(): print(f"{cause}: {n}")
 
+# %% ../notebooks/cli.ipynb #af6ec61b
+OFFICE = ("[office to be named: --office]", "【承办检察院待填：--office】")
+
+def _office(office, region):
+    "The procuratorate that signs: as given, else that of the region, else a place to be filled."
+    from supervise_lib.data.regions import region as find_region
+    from supervise_lib.text import Text
+    if office: return Text(office, office)
+    return Text("People's Procuratorate of {0}", "{0}人民检察院").format(find_region(region).name) if region else Text(*OFFICE)
+
+def _with_runs(outputs, wanted):
+    "The specials that were asked for, or all that have runs."
+    from supervise_lib.model.special import special as find_special, special_names
+    for name in wanted or (): find_special(name)
+    found = wanted or [n for n in special_names() if (outputs / "runs" / n).is_dir()]
+    if not found: raise FileNotFoundError(f"no runs under {outputs / 'runs'}; run a special first 尚无运行结果")
+    return found
+
+@app.command("problems")
+def class_problems(special: Annotated[list[str] | None, typer.Option("--special", "-s", help="Special, repeatable; default: all with runs. 专项")] = None, region: OneRegion = None,
+                   unit: Annotated[str | None, typer.Option("--unit", help="Column that names who answers; default: params/problems.yaml. 责任单位字段")] = None, office: Annotated[str | None, typer.Option("--office", help="Procuratorate that signs. 承办检察院")] = None,
+                   counties: Annotated[int, typer.Option("--counties", help="Only problems of at least so many counties. 至少涉及县区数")] = 1, day: Annotated[str | None, typer.Option("--day", help="Day of service of the drafts, YYYY-MM-DD; default: today. 送达日")] = None,
+                   lang: Lang = None, outputs: Outputs = None):
+    "Class problems of the runs, each with its leads by unit, a draft suggestion, and before and after a reply. 类案问题"
+    places(None, outputs)
+    import datetime as dt
+    from supervise_lib.review.problem_pages import pages, write_pages
+    from supervise_lib.settings import settings
+    lang, s, served = _speak(lang), settings(), _on(day) or dt.date.today()
+    for name in _with_runs(s.outputs, special):
+        found = pages(s.outputs, name, region, unit, _office(office, region), served, counties)
+        paths = write_pages(found, s.outputs / "problems" / name, lang)
+        _problem_table(name, found, lang, [p.name for p in paths])
+        if found: print(f"→ {paths[0].parent}")
+
+def _problem_table(name, found, lang, files):
+    "The problems of a special, the most frequent first."
+    import pandas as pd
+    from supervise_lib.model.special import special as find_special
+    from supervise_lib.review.problems import LEVELS
+    heads = [h[lang == "zh"] for h in (("problem", "问题"), ("leads", "线索"), ("counties", "县区"), ("units", "单位"), ("no unit", "单位不明"), ("level", "层级"), ("file", "文件"))]
+    rows = [(p.title(lang).partition(": " if lang == "en" else "：")[2], len(p.problem.leads), len(p.problem.counties), len(p.problem.batches), p.problem.without_unit, f"{p.level} {LEVELS[p.level](lang)}", f) for p, f in zip(found, files, strict=True)]
+    if not rows: print(f"{find_special(name).title(lang)}: " + ("no class problem", "无类案问题")[lang == "zh"]); return
+    _sheet(find_special(name).title(lang), pd.DataFrame(sorted(rows, key=lambda r: (-r[1], r[-1])), columns=heads))
+
 # %% ../notebooks/cli.ipynb #ef02cccd
 publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
 app.add_typer(publish, name="publish")
@@ -616,7 +662,7 @@ def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or bot
     made = site(s.outputs, to, lang, names)
     print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
-# %% ../notebooks/cli.ipynb #50a1a3f0
+# %% ../notebooks/cli.ipynb #ca9ded35
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
                     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):
@@ -635,6 +681,27 @@ def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the spe
     from supervise_lib.publish.writeup import write_dossier
     from supervise_lib.settings import settings
     for path in write_dossier(special, lang, settings().outputs, _on(day), demo): print(path)
+
+@publish.command("typical")
+def publish_typical(lead: Lead, case: Annotated[Path | None, typer.Option("--case", help="Hand-written file of the case; default: typical/<name>.yaml under the results, made empty the first time. 案例文件")] = None,
+                    lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Write up a closed and confirmed lead as a typical case, PDF and Word; refused if anybody could be recognised. 生成典型案例"
+    places(lake, outputs)
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names
+    from supervise_lib.publish.typical_files import MADE_FORM, case_name, start_case, write_case
+    from supervise_lib.publish.writeup import languages
+    from supervise_lib.settings import settings
+    s, shown = settings(), languages(lang)[0]
+    if not (s.outputs / "ledger.sqlite").is_file(): raise FileNotFoundError(f"{s.outputs / 'ledger.sqlite'} is not there; enter leads first (supervise leads enter) 尚无台账")
+    book, folder = _ledger(), s.outputs / "typical"
+    path = case or folder / f"{case_name(lead)}.yaml"
+    if not path.is_file() and not case: print(MADE_FORM.format(path=str(start_case(book, lead, path)))(shown)); return
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    made, remarks = write_case(book, lead, path, folder, lang, _on(day), names)
+    for r in remarks: print(r(shown))
+    for p in made: print(p)
 
 def _on(day):
     "The day that was asked for, or none."

@@ -51,9 +51,9 @@ def calibration(scored: pd.DataFrame) -> list[dict]:
     each = (p - y) ** 2
     return [*rows, {"statistic": "brier", "value": float(each.mean()), "low": float(each.mean() - 1.96 * each.std(ddof=1) / len(y) ** .5), "high": float(each.mean() + 1.96 * each.std(ddof=1) / len(y) ** .5), "n": len(y), "k": int(y.sum())}]
 
-# %% ../../notebooks/model/validation.ipynb #2ab6c385
-BETTER = Text("Among the first {k} leads {0:+.1%} more are confirmed than in the order of severity (90% interval {1:+.1%} to {2:+.1%}).", "前{k}条线索中属实的比例比按严重程度排序高{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
-NO_BETTER = Text("No better than the order of severity: the difference among the first {k} leads is {0:+.1%} (90% interval {1:+.1%} to {2:+.1%}).", "并不优于按严重程度排序：前{k}条线索的差异为{0:+.1%}（90%区间{1:+.1%}至{2:+.1%}）。")
+# %% ../../notebooks/model/validation.ipynb #0012ea75
+BETTER = Text("Among the first {k} leads {0:.1f} percentage points more are confirmed than in the order of severity (90% interval {1:+.1f} to {2:+.1f}).", "前{k}条线索中属实的比例比按严重程度排序高{0:.1f}个百分点（90%区间{1:+.1f}至{2:+.1f}）。")
+NO_BETTER = Text("No better than the order of severity: the difference among the first {k} leads is {0:+.1f} percentage points (90% interval {1:+.1f} to {2:+.1f}).", "并不优于按严重程度排序：前{k}条线索的差异为{0:+.1f}个百分点（90%区间{1:+.1f}至{2:+.1f}）。")
 ONLY_ORDER = Text("Not measured: it is the order of severity.", "即为严重程度排序，不另行检验。")
 
 def _plain(scored): return apply(Candidate("", "severity_order", {}), scored)
@@ -76,7 +76,7 @@ def gain(scored: pd.DataFrame, k: int, times: int = 400, seed: int = 1) -> tuple
     draws = [difference(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])) for _ in range(times)]
     return difference(np.arange(len(s))), *map(float, np.quantile(draws, [.05, .95]))
 
-# %% ../../notebooks/model/validation.ipynb #fe34dbee
+# %% ../../notebooks/model/validation.ipynb #1df35733
 def validate(leads: pd.DataFrame, special: str, k: int = 50) -> tuple[list[dict], Text]:
     "Measures of the model out of sample, by county and by time, and the sentence that says whether it is worth using. 样本外检验"
     known, rows, said = reviewed(leads), [], ONLY_ORDER
@@ -88,7 +88,7 @@ def validate(leads: pd.DataFrame, special: str, k: int = 50) -> tuple[list[dict]
         d = gain(scored, n)
         rows += [{"by": way, **r} for r in (_share(f"precision_at_{n}", top["label"].sum(), len(top)), _share(f"recall_at_{n}", top["label"].sum(), scored["label"].sum()), *calibration(scored),
                                             {"statistic": f"gain_at_{n}", "value": d[0], "low": d[1], "high": d[2], "n": len(scored), "k": int(scored["label"].sum())})]
-        if way == "county": said = (BETTER if d[1] > 0 else NO_BETTER).format(*d, k=n)
+        if way == "county": said = (BETTER if d[1] > 0 else NO_BETTER).format(*(100 * x for x in d), k=n)
     return rows, said
 
 def fit_and_validate(leads: pd.DataFrame, special: str, choices: dict | None = None, as_of: dt.date | None = None, k: int = 50, manifest: dict | None = None) -> Candidate:

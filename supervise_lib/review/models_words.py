@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'IS', 'BASE', 'NO_BASE', 'SPAN', 'MADE_OF', 'CHANGED', 'MIXED', 'DIGEST', 'SEVERITY', 'HEADS', 'CHOICE_HEADS',
-           'WAYS', 'MEASURES', 'VALID_HEADS', 'SHARES', 'LIMITS', 'NO_TIME', 'NO_VALIDATION', 'NOT_BETTER', 'told',
-           'weights_table', 'choices_table', 'validation_table', 'refusals']
+           'WAYS', 'MEASURES', 'VALID_HEADS', 'SHARES', 'POINTS', 'LIMITS', 'NO_TIME', 'NO_VALIDATION', 'NOT_BETTER',
+           'told', 'weights_table', 'choices_table', 'validation_table', 'refusals']
 
 # %% ../../notebooks/review/models_words.ipynb #767487d8
 import math
@@ -56,25 +56,25 @@ def choices_table(model: Candidate, lang: str) -> pd.DataFrame:
     known = find_special(model.special).choices
     return pd.DataFrame([(c, str(v), known[c].label(lang)) for c, v in sorted(model.choices.items())], columns=[h(lang) for h in CHOICE_HEADS])
 
-# %% ../../notebooks/review/models_words.ipynb #b004037b
+# %% ../../notebooks/review/models_words.ipynb #ef923076
 WAYS = {"county": Text("other counties", "其他县区"), "time": Text("later matters", "后期事项")}
 MEASURES = {"precision_at": Text("confirmed among the first {k} (precision)", "前{k}条查准率"), "recall_at": Text("of the confirmed, among the first {k} (recall estimate)", "属实线索中位于前{k}条的比例（查全率估计）"),
             "calibration_intercept": Text("calibration: intercept (0 is right)", "校准截距（0为准确）"), "calibration_slope": Text("calibration: slope (1 is right)", "校准斜率（1为准确）"), "brier": Text("mean squared error of the score (Brier)", "得分均方误差（Brier分数）"),
             "gain_at": Text("more confirmed among the first {k} than by severity", "前{k}条较严重程度排序多查准")}
 VALID_HEADS = (Text("measured in", "检验对象"), Text("measure", "指标"), Text("value", "数值"), Text("interval", "区间"), Text("leads", "线索数"))
-SHARES = ("precision_at", "recall_at", "gain_at")
+SHARES, POINTS = ("precision_at", "recall_at"), Text("{0:+.1f} points", "{0:+.1f}个百分点")
 
 def _measure(r: dict) -> tuple[str, Text]:
     "Kind and words of a measurement."
     kind = next(k for k in MEASURES if r["statistic"].startswith(k))
-    return kind, MEASURES[kind].format(k=r["statistic"].rsplit("_", 1)[1])
+    return kind, MEASURES[kind].format(k=r["statistic"].rpartition("_")[2])
 
 def validation_table(model: Candidate, lang: str) -> pd.DataFrame:
     "One row per measurement, with interval and n. 检验结果表"
     rows = []
     for r in model.validation:
         kind, words = _measure(r)
-        show = (lambda v, kind=kind: "—" if v is None else f"{v:+.1%}" if kind == "gain_at" else f"{v:.1%}" if kind in SHARES else f"{v:.2f}")
+        show = (lambda v, kind=kind: "—" if v is None else POINTS.format(100 * v)(lang) if kind == "gain_at" else f"{v:.1%}" if kind in SHARES else f"{v:.2f}")
         level = "90%" if kind == "gain_at" else "95%"
         rows.append((WAYS[r["by"]](lang), words(lang), show(r["value"]), f"{show(r['low'])} – {show(r['high'])} ({level})", f"{r['n']:,}"))
     return pd.DataFrame(rows, columns=[h(lang) for h in VALID_HEADS])
