@@ -533,7 +533,7 @@ def model_show(file: ModelFile, lang: Lang = None):
     from supervise_lib.review.models import read_model
     _show(read_model(file), _speak(lang))
 
-# %% ../notebooks/cli.ipynb #3dc939f6
+# %% ../notebooks/cli.ipynb #cfa551df
 def _run_of(special, region, as_of, run):
     "The folder of the run that was meant."
     from supervise_lib.settings import settings
@@ -568,10 +568,10 @@ def model_apply(file: ModelFile, region: OneRegion = None, as_of: AsOf = None, r
     write_atomic(path, "\ufeff" + found.to_csv(index=False))      # the mark tells spreadsheets that it is UTF-8
     for t in (*([Text(**model.why)] if model.kind != "fitted" else []), order_said(model, by)): print(t(lang))
     if other := choices_differ(model, folder): print("supervise: " + OTHER_CHOICES.format(", ".join(other)), file=sys.stderr)
-    if len(found): _sheet(f"{m['region']} {m['region_name'][lang]} · {m['as_of']}", found.head(SHOWN_LEADS)[[c for c in APPLIED if c not in ("region_code", "severity")]])
+    if len(found): _sheet(f"{m['region']} {m['region_name'][lang]} · {m['as_of']}", found.head(SHOWN_LEADS)[[c for c in APPLIED if c not in ("region_code", "severity")]].rename(columns={c: t(lang) for c, t in APPLIED.items()}))
     print(f"{len(found)} leads 条线索 → {path}")
 
-# %% ../notebooks/cli.ipynb #f24c0f57
+# %% ../notebooks/cli.ipynb #3e7745c0
 @models.command("compare")
 def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier model. 前一模型")], b: Annotated[Path, typer.Argument(help="File of the later model. 后一模型")], region: OneRegion = None, as_of: AsOf = None,
                   runs: Annotated[list[Path] | None, typer.Option("--run", help="Folder of a run for both, or given twice: one for each. 运行目录")] = None, k: Head = 50,
@@ -580,7 +580,7 @@ def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier mo
     places(lake, outputs)
     import tempfile
     from supervise_lib.review.models import order_said, read_model
-    from supervise_lib.review.models_compare import CAUSES, WHAT, choices_differ, compare_models, sides
+    from supervise_lib.review.models_compare import CAUSES, HEADS, WHAT, choices_differ, compare_models, sides
     lang, first, second = _speak(lang), read_model(a), read_model(b)
     if runs and len(runs) > 2: raise ValueError(f"{len(runs)} runs; give one for both models, or one for each 运行目录至多两个")
     if first.special != second.special: raise ValueError(f"{first.special} and {second.special} are different specials; only models of one special can be compared 专项不同")
@@ -594,10 +594,10 @@ def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier mo
     for name, model in (("A", first), ("B", second)): print(f"{name}: {order_said(model, by)(lang)}")
     if not len(found): print("no lead differs 线索无差异"); return
     told = found.assign(lead=[WHAT[w](lang) for w in found["lead"]], cause=["; ".join(CAUSES[c](lang) for c in x.split(";")) for x in found["cause"]])
-    _sheet("A → B", told)
+    _sheet("A → B", told.rename(columns={c: t(lang) for c, t in HEADS.items()}))
     for cause, n in told["cause"].value_counts().items(): print(f"{cause}: {n}")
 
-# %% ../notebooks/cli.ipynb #af6ec61b
+# %% ../notebooks/cli.ipynb #3e5f599c
 OFFICE = ("[office to be named: --office]", "【承办检察院待填：--office】")
 
 def _office(office, region):
@@ -628,7 +628,7 @@ def class_problems(special: Annotated[list[str] | None, typer.Option("--special"
     lang, s, served = _speak(lang), settings(), _on(day) or dt.date.today()
     for name in _with_runs(s.outputs, special):
         found = pages(s.outputs, name, region, unit, _office(office, region), served, counties)
-        paths = write_pages(found, s.outputs / "problems" / name, lang)
+        paths = write_pages(found, s.outputs / "problems" / name / (region or "all"), lang)
         _problem_table(name, found, lang, [p.name for p in paths])
         if found: print(f"→ {paths[0].parent}")
 

@@ -128,8 +128,9 @@ def order_said(model: Candidate, by: str = "best") -> Text:
     "That in words. 排序说明"
     return BY_SCORE if order_of(model, by) == "score" else NOT_USED if model.kind == "fitted" and by == "best" else BY_SEVERITY
 
-# %% ../../notebooks/review/models.ipynb #45cb8303
-APPLIED = ("place", "lead_no", "region_code", "day", "grade", "severity", "hits", "score", "place_by_severity", "not_learnt")
+# %% ../../notebooks/review/models.ipynb #c10b047e
+APPLIED = {"place": Text("place", "位次"), "lead_no": Text("lead", "线索编号"), "region_code": Text("region", "地区"), "day": Text("day", "日期"), "grade": Text("grade", "等级"), "severity": Text("severity", "严重程度"), "hits": Text("rules hit", "命中规则"),
+           "score": Text("score", "得分"), "place_by_severity": Text("place by severity", "按严重程度位次"), "not_learnt": Text("rules not learnt", "未学习规则")}
 
 def refuse_others(model: Candidate, leads: pd.DataFrame) -> None:
     "Refuse leads of another special. 专项不符"

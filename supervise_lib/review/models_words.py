@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'IS', 'BASE', 'NO_BASE', 'SPAN', 'MADE_OF', 'CHANGED', 'MIXED', 'DIGEST', 'SEVERITY', 'HEADS', 'CHOICE_HEADS',
-           'WAYS', 'MEASURES', 'VALID_HEADS', 'SHARES', 'POINTS', 'LIMITS', 'NO_TIME', 'NO_VALIDATION', 'NOT_BETTER',
-           'told', 'weights_table', 'choices_table', 'validation_table', 'refusals']
+           'WAYS', 'MEASURES', 'VALID_HEADS', 'SHARES', 'POINTS', 'LIMITS', 'NO_TIME', 'NO_COUNTY', 'NO_VALIDATION',
+           'NOT_BETTER', 'told', 'weights_table', 'choices_table', 'validation_table', 'refusals']
 
 # %% ../../notebooks/review/models_words.ipynb #767487d8
 import math
@@ -39,7 +39,7 @@ def told(model: Candidate) -> list[Text]:
     if m.get("mixed_choices"): said.append(MIXED.format(names=", ".join(m["mixed_choices"])))
     return [*said, order_said(model), DIGEST.format(digest=m.get("digest", "—"))]
 
-# %% ../../notebooks/review/models_words.ipynb #0d5e4eb3
+# %% ../../notebooks/review/models_words.ipynb #dec17166
 SEVERITY = Text("severity, from S1 to S4", "严重程度（由S1至S4）")
 HEADS = {"feature": Text("rule", "规则"), "title": Text("title", "名称"), "weight": Text("weight", "权重"), "odds": Text("odds of being confirmed ×", "属实优势倍数")}
 
@@ -54,7 +54,7 @@ CHOICE_HEADS = (Text("choice", "自定阈值"), Text("value", "取值"), Text("m
 def choices_table(model: Candidate, lang: str) -> pd.DataFrame:
     "The choices the model belongs to. 阈值表"
     known = find_special(model.special).choices
-    return pd.DataFrame([(c, str(v), known[c].label(lang)) for c, v in sorted(model.choices.items())], columns=[h(lang) for h in CHOICE_HEADS])
+    return pd.DataFrame([(c, ("、" if lang == "zh" else ", ").join(map(str, v)) if isinstance(v, list) else str(v), known[c].label(lang)) for c, v in sorted(model.choices.items())], columns=[h(lang) for h in CHOICE_HEADS])
 
 # %% ../../notebooks/review/models_words.ipynb #ef923076
 WAYS = {"county": Text("other counties", "其他县区"), "time": Text("later matters", "后期事项")}
@@ -79,15 +79,16 @@ def validation_table(model: Candidate, lang: str) -> pd.DataFrame:
         rows.append((WAYS[r["by"]](lang), words(lang), show(r["value"]), f"{show(r['low'])} – {show(r['high'])} ({level})", f"{r['n']:,}"))
     return pd.DataFrame(rows, columns=[h(lang) for h in VALID_HEADS])
 
-# %% ../../notebooks/review/models_words.ipynb #4d599f15
+# %% ../../notebooks/review/models_words.ipynb #1ea15f9a
 LIMITS = (Text("A score is the probability that review confirms the lead; it says nothing of anyone's fault, and a low one clears nobody.", "得分是线索经评审属实的概率，不说明任何人有无过错；得分低不等于没有问题。"),
           Text("Recall is of reviewed leads only: what no rule raised, and what nobody reviewed, is not counted.", "查全率仅就已评审线索而言，规则未发现的和尚未评审的均未计入。"))
-NO_TIME = Text("Not measured on later matters: too few of them.", "后期事项过少，未作时间外推检验。")
+NO_TIME = Text("Not measured on later matters: too few reviewed leads, early or late.", "前期或者后期已评审线索过少，未作时间外推检验。")
+NO_COUNTY = Text("Not measured in other counties: too few reviewed leads are left when some are held back.", "留出部分县区后已评审线索过少，未作县区外推检验。")
 NO_VALIDATION = Text("Precision, recall and calibration are not measured: there are too few reviewed leads to hold some back.", "未检验查准率、查全率和校准：已评审线索过少，无法留出检验样本。")
 NOT_BETTER = Text("It is not used to order leads unless asked for (--by score).", "除非明示要求（--by score），不用于线索排序。")
 
 def refusals(model: Candidate) -> list[Text]:
     "What the model does not say, or is not used for. 不予回答的事项"
     ways = {r["by"] for r in model.validation}
-    said = [NO_VALIDATION] if not ways else [NO_TIME] if "time" not in ways else []
+    said = [NO_VALIDATION] if not ways else [NO_TIME] * ("time" not in ways) + [NO_COUNTY] * ("county" not in ways)
     return said + [NOT_BETTER] * (model.kind == "fitted" and not is_better(model)) + list(LIMITS if model.kind == "fitted" else LIMITS[:0])
