@@ -533,7 +533,7 @@ def model_show(file: ModelFile, lang: Lang = None):
     from supervise_lib.review.models import read_model
     _show(read_model(file), _speak(lang))
 
-# %% ../notebooks/cli.ipynb #cfa551df
+# %% ../notebooks/cli.ipynb #ad080d5b
 def _run_of(special, region, as_of, run):
     "The folder of the run that was meant."
     from supervise_lib.settings import settings
@@ -549,6 +549,7 @@ RunAt = Annotated[Path | None, typer.Option("--run", help="Folder of a run, inst
 SHOWN_LEADS = 20
 OTHER_CHOICES = "the run was made with other values of {0} than the model was fitted with 运行阈值与模型不一致"
 
+# %% ../notebooks/cli.ipynb #fcd1bc87
 @models.command("apply")
 def model_apply(file: ModelFile, region: OneRegion = None, as_of: AsOf = None, run: RunAt = None, by: Order = "best",
                 out: Annotated[Path | None, typer.Option("--out", help="Table to write, CSV; default: models/<special>/applied under the results. 输出表格")] = None, lang: Lang = None, outputs: Outputs = None):
@@ -597,7 +598,7 @@ def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier mo
     _sheet("A → B", told.rename(columns={c: t(lang) for c, t in HEADS.items()}))
     for cause, n in told["cause"].value_counts().items(): print(f"{cause}: {n}")
 
-# %% ../notebooks/cli.ipynb #3e5f599c
+# %% ../notebooks/cli.ipynb #0e22fbf3
 OFFICE = ("[office to be named: --office]", "【承办检察院待填：--office】")
 
 def _office(office, region):
@@ -632,6 +633,7 @@ def class_problems(special: Annotated[list[str] | None, typer.Option("--special"
         _problem_table(name, found, lang, [p.name for p in paths])
         if found: print(f"→ {paths[0].parent}")
 
+# %% ../notebooks/cli.ipynb #95d01791
 def _problem_table(name, found, lang, files):
     "The problems of a special, the most frequent first."
     import pandas as pd
@@ -662,7 +664,7 @@ def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or bot
     made = site(s.outputs, to, lang, names)
     print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
-# %% ../notebooks/cli.ipynb #ca9ded35
+# %% ../notebooks/cli.ipynb #21b71ce8
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
                     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, outputs: Outputs = None):
@@ -682,6 +684,7 @@ def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the spe
     from supervise_lib.settings import settings
     for path in write_dossier(special, lang, settings().outputs, _on(day), demo): print(path)
 
+# %% ../notebooks/cli.ipynb #0970fc08
 @publish.command("typical")
 def publish_typical(lead: Lead, case: Annotated[Path | None, typer.Option("--case", help="Hand-written file of the case; default: typical/<name>.yaml under the results, made empty the first time. 案例文件")] = None,
                     lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
