@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['app', 'papers', 'ledger', 'FULL', 'Region', 'AsOf', 'Lang', 'LakeAt', 'Outputs', 'Workers', 'ChoiceOption', 'MARKS',
-           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'publish',
-           'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify', 'rebuild', 'diff', 'why', 'ingest',
-           'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list', 'leads_show', 'leads_move',
-           'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check', 'new', 'rules', 'demo',
-           'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'publish_site', 'publish_writeup',
+           'TABLE_ROWS', 'Lead', 'By', 'Role', 'Day', 'MARK', 'evaluate', 'Period', 'Given', 'Brought', 'models',
+           'ModelFile', 'Head', 'Order', 'OneRegion', 'WEIGHTS', 'CHOSEN', 'MEASURED', 'RunAt', 'SHOWN_LEADS',
+           'OTHER_CHOICES', 'OFFICE', 'publish', 'main', 'places', 'chosen', 'Progress', 'run', 'batch', 'verify',
+           'rebuild', 'diff', 'why', 'ingest', 'papers_read', 'papers_fill', 'reveal', 'leads_enter', 'leads_list',
+           'leads_show', 'leads_move', 'leads_assign', 'leads_transfer', 'leads_receive', 'leads_export', 'leads_check',
+           'new', 'rules', 'demo', 'evaluate_models', 'evaluate_procuratorates', 'evaluate_people', 'model_fit',
+           'model_show', 'model_apply', 'model_compare', 'class_problems', 'publish_site', 'publish_writeup',
            'publish_dossier', 'publish_typical']
 
 # %% ../notebooks/cli.ipynb #929779a6
@@ -487,6 +489,174 @@ def evaluate_people(span: Period, region: Annotated[str | None, typer.Option("--
     "People: stars for what they contributed. 个人评价"
     _evaluate("people", span, region, None, contributions, lang, lake, outputs)
 
+# %% ../notebooks/cli.ipynb #64150de1
+models = typer.Typer(no_args_is_help=True, help="Candidate models: fit, show, apply, compare. 候选模型")
+app.add_typer(models, name="model")
+ModelFile = Annotated[Path, typer.Argument(help="File of a model. 模型文件")]
+Head = Annotated[int, typer.Option("--k", help="How many leads at the head of the order. 前k条")]
+Order = Annotated[str, typer.Option("--by", help="best: the score only if it was found better than severity; score; severity. 排序方式")]
+OneRegion = Annotated[str | None, typer.Option("--region", "-r", help="Six-digit region code. 地区代码")]
+
+def _sheet(title, frame):
+    "A small frame as a table on the screen."
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    sheet = Table(*map(str, frame.columns), title=escape(str(title)))
+    for row in frame.astype(object).where(frame.notna(), "—").itertuples(index=False, name=None): sheet.add_row(*(escape(str(v)) for v in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(sheet)
+
+def _speak(lang):
+    "Show texts in the language that was asked for, or that of settings.ini."
+    from supervise_lib.settings import settings
+    from supervise_lib.text import get_lang, set_lang
+    set_lang(lang or settings().lang)
+    return get_lang()
+
+# %% ../notebooks/cli.ipynb #6a308f03
+WEIGHTS, CHOSEN, MEASURED = ("Weights", "权重"), ("Choices", "自定阈值"), ("Measured where the model had seen nothing", "样本外检验")
+
+def _show(model, lang):
+    "A model in words and tables."
+    from supervise_lib.review.models_words import choices_table, refusals, told, validation_table, weights_table
+    said = lambda pair: pair[lang == "zh"]
+    for t in told(model): print(t(lang))
+    for title, make in ((WEIGHTS, weights_table), (MEASURED, validation_table), (CHOSEN, choices_table)):
+        if len(frame := make(model, lang)): _sheet(said(title), frame)
+    for t in refusals(model): print(f"! {t(lang)}")
+
+@models.command("fit")
+def model_fit(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], as_of: Annotated[str | None, typer.Option("--as-of", help="Use only what was known by this day, YYYY-MM-DD; default: today. 截至何日所知")] = None,
+              out: Annotated[Path | None, typer.Option("--out", help="File of the model; default: models/<special>/<day>.json under the results. 模型文件")] = None, k: Head = 50, lang: Lang = None, outputs: Outputs = None):
+    "Fit a model on reviewed leads and measure it; few reviews leave the order of severity, and it says so. 拟合候选模型"
+    places(None, outputs)
+    import datetime as dt
+    from supervise_lib.review.models import fit_known, model_path, write_model
+    from supervise_lib.settings import settings
+    from supervise_lib.work.run import as_day
+    lang, s = _speak(lang), settings()
+    day = as_day(as_of) if as_of else dt.date.today()
+    path = write_model(fit_known(s.outputs, special, day, k), out or model_path(s.outputs, special, day))
+    from supervise_lib.review.models import read_model
+    _show(read_model(path), lang); print(f"→ {path}")
+
+@models.command("show")
+def model_show(file: ModelFile, lang: Lang = None):
+    "What a model was fitted on, its weights and choices, how well it did, what it does not say. 模型详情"
+    from supervise_lib.review.models import read_model
+    _show(read_model(file), _speak(lang))
+
+# %% ../notebooks/cli.ipynb #ad080d5b
+def _run_of(special, region, as_of, run):
+    "The folder of the run that was meant."
+    from supervise_lib.settings import settings
+    from supervise_lib.work.compare import read_manifest
+    from supervise_lib.work.run import as_day, as_region, run_folder
+    s = settings()
+    if run and (region or as_of): raise ValueError("--run names the run; leave out --region and --as-of 不可同时使用")
+    if not run: regions, day = _ask(s, [region] if region else None, as_of); run = run_folder(s.outputs, special, as_region(regions[0]).code, as_day(str(day)))
+    if (found := read_manifest(run)["special"]) != special: raise ValueError(f"{run} is a run of {found}, the model is of {special} 模型与运行不属同一专项")
+    return Path(run)
+
+RunAt = Annotated[Path | None, typer.Option("--run", help="Folder of a run, instead of region and day. 运行目录")]
+SHOWN_LEADS = 20
+OTHER_CHOICES = "the run was made with other values of {0} than the model was fitted with 运行阈值与模型不一致"
+
+# %% ../notebooks/cli.ipynb #fcd1bc87
+@models.command("apply")
+def model_apply(file: ModelFile, region: OneRegion = None, as_of: AsOf = None, run: RunAt = None, by: Order = "best",
+                out: Annotated[Path | None, typer.Option("--out", help="Table to write, CSV; default: models/<special>/applied under the results. 输出表格")] = None, lang: Lang = None, outputs: Outputs = None):
+    "Put the leads of a run in the order of a model, with scores, as a table. 应用模型排序线索"
+    places(None, outputs)
+    import pandas as pd
+    from supervise_lib.review.models import APPLIED, applied, order_said, read_model
+    from supervise_lib.review.models_compare import choices_differ
+    from supervise_lib.settings import settings
+    from supervise_lib.text import Text
+    from supervise_lib.work.compare import read_manifest
+    from supervise_lib.work.records import write_atomic
+    lang, model = _speak(lang), read_model(file)
+    folder = _run_of(model.special, region, as_of, run); m = read_manifest(folder)
+    found = applied(model, pd.read_parquet(folder / "leads.parquet", dtype_backend="pyarrow"), by)[list(APPLIED)]
+    path = out or settings().outputs / "models" / model.special / "applied" / f"{m['region']}_{m['as_of']}_{model.manifest['digest'][:8]}.csv"
+    write_atomic(path, "\ufeff" + found.to_csv(index=False))      # the mark tells spreadsheets that it is UTF-8
+    for t in (*([Text(**model.why)] if model.kind != "fitted" else []), order_said(model, by)): print(t(lang))
+    if other := choices_differ(model, folder): print("supervise: " + OTHER_CHOICES.format(", ".join(other)), file=sys.stderr)
+    if len(found): _sheet(f"{m['region']} {m['region_name'][lang]} · {m['as_of']}", found.head(SHOWN_LEADS)[[c for c in APPLIED if c not in ("region_code", "severity")]].rename(columns={c: t(lang) for c, t in APPLIED.items()}))
+    print(f"{len(found)} leads 条线索 → {path}")
+
+# %% ../notebooks/cli.ipynb #3e7745c0
+@models.command("compare")
+def model_compare(a: Annotated[Path, typer.Argument(help="File of the earlier model. 前一模型")], b: Annotated[Path, typer.Argument(help="File of the later model. 后一模型")], region: OneRegion = None, as_of: AsOf = None,
+                  runs: Annotated[list[Path] | None, typer.Option("--run", help="Folder of a run for both, or given twice: one for each. 运行目录")] = None, k: Head = 50,
+                  whole: Annotated[bool, typer.Option("--whole", help="The whole list of leads, not its head. 全部线索")] = False, by: Order = "best", lang: Lang = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Every lead that enters or leaves the first k from one model to another, attributed to data, law, choice, code or weight. 比较两个模型"
+    places(lake, outputs)
+    import tempfile
+    from supervise_lib.review.models import order_said, read_model
+    from supervise_lib.review.models_compare import CAUSES, HEADS, WHAT, choices_differ, compare_models, sides
+    lang, first, second = _speak(lang), read_model(a), read_model(b)
+    if runs and len(runs) > 2: raise ValueError(f"{len(runs)} runs; give one for both models, or one for each 运行目录至多两个")
+    if first.special != second.special: raise ValueError(f"{first.special} and {second.special} are different specials; only models of one special can be compared 专项不同")
+    with tempfile.TemporaryDirectory() as work:
+        if runs and len(runs) == 2:
+            stand = [_run_of(first.special, region, as_of, r) for r in runs]
+            for model, folder in zip((first, second), stand, strict=True):
+                if other := choices_differ(model, folder): print(f"supervise: {folder}: " + OTHER_CHOICES.format(", ".join(other)), file=sys.stderr)
+        else: stand = sides(first, second, _run_of(first.special, region, as_of, runs[0] if runs else None), Path(work))
+        found = compare_models(first, stand[0], second, stand[1], None if whole else k, by)
+    for name, model in (("A", first), ("B", second)): print(f"{name}: {order_said(model, by)(lang)}")
+    if not len(found): print("no lead differs 线索无差异"); return
+    told = found.assign(lead=[WHAT[w](lang) for w in found["lead"]], cause=["; ".join(CAUSES[c](lang) for c in x.split(";")) for x in found["cause"]])
+    _sheet("A → B", told.rename(columns={c: t(lang) for c, t in HEADS.items()}))
+    for cause, n in told["cause"].value_counts().items(): print(f"{cause}: {n}")
+
+# %% ../notebooks/cli.ipynb #0e22fbf3
+OFFICE = ("[office to be named: --office]", "【承办检察院待填：--office】")
+
+def _office(office, region):
+    "The procuratorate that signs: as given, else that of the region, else a place to be filled."
+    from supervise_lib.data.regions import region as find_region
+    from supervise_lib.text import Text
+    if office: return Text(office, office)
+    return Text("People's Procuratorate of {0}", "{0}人民检察院").format(find_region(region).name) if region else Text(*OFFICE)
+
+def _with_runs(outputs, wanted):
+    "The specials that were asked for, or all that have runs."
+    from supervise_lib.model.special import special as find_special, special_names
+    for name in wanted or (): find_special(name)
+    found = wanted or [n for n in special_names() if (outputs / "runs" / n).is_dir()]
+    if not found: raise FileNotFoundError(f"no runs under {outputs / 'runs'}; run a special first 尚无运行结果")
+    return found
+
+@app.command("problems")
+def class_problems(special: Annotated[list[str] | None, typer.Option("--special", "-s", help="Special, repeatable; default: all with runs. 专项")] = None, region: OneRegion = None,
+                   unit: Annotated[str | None, typer.Option("--unit", help="Column that names who answers; default: params/problems.yaml. 责任单位字段")] = None, office: Annotated[str | None, typer.Option("--office", help="Procuratorate that signs. 承办检察院")] = None,
+                   counties: Annotated[int, typer.Option("--counties", help="Only problems of at least so many counties. 至少涉及县区数")] = 1, day: Annotated[str | None, typer.Option("--day", help="Day of service of the drafts, YYYY-MM-DD; default: today. 送达日")] = None,
+                   lang: Lang = None, outputs: Outputs = None):
+    "Class problems of the runs, each with its leads by unit, a draft suggestion, and before and after a reply. 类案问题"
+    places(None, outputs)
+    import datetime as dt
+    from supervise_lib.review.problem_pages import pages, write_pages
+    from supervise_lib.settings import settings
+    lang, s, served = _speak(lang), settings(), _on(day) or dt.date.today()
+    for name in _with_runs(s.outputs, special):
+        found = pages(s.outputs, name, region, unit, _office(office, region), served, counties)
+        paths = write_pages(found, s.outputs / "problems" / name / (region or "all"), lang)
+        _problem_table(name, found, lang, [p.name for p in paths])
+        if found: print(f"→ {paths[0].parent}")
+
+# %% ../notebooks/cli.ipynb #95d01791
+def _problem_table(name, found, lang, files):
+    "The problems of a special, the most frequent first."
+    import pandas as pd
+    from supervise_lib.model.special import special as find_special
+    from supervise_lib.review.problems import LEVELS
+    heads = [h[lang == "zh"] for h in (("problem", "问题"), ("leads", "线索"), ("counties", "县区"), ("units", "单位"), ("no unit", "单位不明"), ("level", "层级"), ("file", "文件"))]
+    rows = [(p.title(lang).partition(": " if lang == "en" else "：")[2], len(p.problem.leads), len(p.problem.counties), len(p.problem.batches), p.problem.without_unit, f"{p.level} {LEVELS[p.level](lang)}", f) for p, f in zip(found, files, strict=True)]
+    if not rows: print(f"{find_special(name).title(lang)}: " + ("no class problem", "无类案问题")[lang == "zh"]); return
+    _sheet(find_special(name).title(lang), pd.DataFrame(sorted(rows, key=lambda r: (-r[1], r[-1])), columns=heads))
+
 # %% ../notebooks/cli.ipynb #ef02cccd
 publish = typer.Typer(no_args_is_help=True, help="Publish results without anyone's data. 公布结果")
 app.add_typer(publish, name="publish")
@@ -504,7 +674,7 @@ def publish_site(lang: Annotated[str, typer.Option("--lang", help="zh, en or bot
     made = site(s.outputs, to, lang, _names(s))
     print(f"{made['pages']} pages, {made['changed']} files changed, {made['removed']} removed in {time.perf_counter() - begun:.1f} s · {made['folder']}/index.html")
 
-# %% ../notebooks/cli.ipynb #92dd484f
+# %% ../notebooks/cli.ipynb #2bacd008
 @publish.command("writeup")
 def publish_writeup(special: Annotated[str, typer.Argument(help="Name of the special. 专项")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
                     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run that is described. 所述运行目录")] = None, day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
@@ -526,20 +696,27 @@ def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the spe
     languages(lang); s = settings()
     for path in write_dossier(special, lang, s.outputs, _on(day), demo, _names(s)): print(path)
 
+# %% ../notebooks/cli.ipynb #b6eadbde
 @publish.command("typical")
-def publish_typical(case: Annotated[Path, typer.Argument(help="File of the case. 典型案例文件")], lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both",
-                    day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
-    "Write a typical case from its file and the ledger, as PDF and Word. 编写典型案例"
+def publish_typical(lead: Lead, case: Annotated[Path | None, typer.Option("--case", help="Hand-written file of the case; default: typical/<name>.yaml under the results, made empty the first time. 案例文件")] = None,
+                    lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
+    "Write up a closed and confirmed lead as a typical case, PDF and Word; refused if anybody could be recognised. 生成典型案例"
     places(lake, outputs)
-    from supervise_lib.publish.typical import read_case, typical
-    from supervise_lib.publish.writeup import languages, write
-    from supervise_lib.review.ledger import Ledger
+    from supervise_lib.data.lake import Lake
+    from supervise_lib.publish.site import known_names
+    from supervise_lib.publish.typical_files import MADE_FORM, case_name, start_case, write_case
+    from supervise_lib.publish.writeup import languages
     from supervise_lib.settings import settings
-    from supervise_lib.text import in_lang
-    s = settings(); found, book, names = read_case(case), Ledger(s.outputs / "ledger.sqlite"), _names(s)
-    for one in languages(lang):
-        with in_lang(one): doc = typical(found, book, one, _on(day))
-        for path in write(doc, s.outputs / "typical", f"{case.stem}.{one}", names): print(path)
+    s, shown = settings(), languages(lang)[0]
+    if not (s.outputs / "ledger.sqlite").is_file(): raise FileNotFoundError(f"{s.outputs / 'ledger.sqlite'} is not there; enter leads first (supervise leads enter) 尚无台账")
+    book, folder = _ledger(), s.outputs / "typical"
+    path = case or folder / f"{case_name(lead)}.yaml"
+    if not path.is_file() and not case: print(MADE_FORM.format(path=str(start_case(book, lead, path)))(shown)); return
+    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
+    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
+    made, remarks = write_case(book, lead, path, folder, lang, _on(day), names)
+    for r in remarks: print(r(shown))
+    for p in made: print(p)
 
 # %% ../notebooks/cli.ipynb #3265f5d4
 def _on(day):

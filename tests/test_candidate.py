@@ -89,6 +89,13 @@ def test_a_model_of_worth_and_one_of_none_say_what_they_are():
         row = r.loc[(by, "precision_at_50")]
         assert row["low"] < row["value"] < row["high"] and r.loc[(by, "calibration_slope"), "low"] < 1 < r.loc[(by, "calibration_slope"), "high"]
 
+def test_what_the_order_of_severity_says_is_never_measured_as_a_probability():
+    "Early months hold too few leads to learn from: later ones that only severity could order are in no measurement, and the model says what was not measured."
+    leads = invented(90)
+    assert by_time(leads, "toy")["fold"].unique().tolist() == [2] and by_time(leads.head(60), "toy").empty
+    few = fit_and_validate(invented(62, strength=.3), "toy")
+    assert few.kind == "fitted" and few.validation == [] and "未检验" in few.why["zh"] and "is the order of severity" not in few.why["en"]
+
 def test_models_of_noise_are_called_better_no_more_often_than_stated():
     better = sum(gain(by_county(invented(200, seed=s, strength=0, counties=15), "toy"), 40)[1] > 0 for s in range(25))
     assert better <= 4      # one in twenty is meant

@@ -194,3 +194,16 @@ def test_the_job_of_a_manifest_has_its_choices_and_language(place, tmp_path):
     job = replace(place.jobs[0], choices={"rec_gap_months": 7}, lang="en")
     m = read_manifest(Run(SPECIAL, LUJIANG, DAY, choices=job.choices, lang="en").save(tmp_path / "a"))
     assert job_of(m) == replace(job, region=LUJIANG) and job_of(m).choices == job.choices
+
+
+def test_choices_of_two_models_are_run_on_the_lake_and_are_the_only_cause(place, tmp_path):
+    "Each model is run with its own choices, the saved run stays as it is, and what differs is the choice alone."
+    from supervise_lib.model.candidate import Candidate
+    from supervise_lib.model.special import special
+    from supervise_lib.review.models import write_model
+    known = {c: x.value for c, x in special(SPECIAL).choices.items()}
+    a, b = (write_model(Candidate(SPECIAL, "severity_order", {"en": "few", "zh": "少"}, choices=known | more), tmp_path / f"{i}.json") for i, more in enumerate(({}, {"rec_tol_months": 24})))
+    before = {p: p.stat().st_mtime_ns for p in place.outputs.rglob("*")}
+    code, said = invoke("model", "compare", a, b, "-r", CITY, "--as-of", DAY, "--whole", "--lang", "en")
+    assert code == 0 and "choice: " in said and not any(f"{c}: " in said for c in ("data", "law", "code", "weight")), said
+    assert {p: p.stat().st_mtime_ns for p in place.outputs.rglob("*")} == before

@@ -13,7 +13,7 @@ from ..stats.estimates import tidy, working
 from ..stats.rates import wilson
 from ..text import Text
 
-# %% ../../notebooks/review/labels.ipynb #eaf652fe
+# %% ../../notebooks/review/labels.ipynb #520b8bd9
 RIGHT = ("FIL", "PRO", "SUE", "TER", "GOV")                             # states that say the question was a good one
 WRONG_REASONS = ("false_positive", "data_error", "lawful")             # of a rejection; other reasons say nothing of the lead
 
@@ -27,10 +27,10 @@ def answer_of(events: list[Event]) -> tuple[bool | None, str | None]:
         elif e.start == "NFL": found = (None, None)
     return found if found[0] is not None else (None, None)
 
-def labelled(ledger: Ledger, leads: pd.DataFrame) -> pd.DataFrame:
+def labelled(ledger: Ledger, leads: pd.DataFrame, day=None) -> pd.DataFrame:  # day: only what had been said by then
     "Leads of runs with their answer and the day since when it is known. 带结论的线索"
     by_lead = ledger.by_lead()
-    told = [answer_of(by_lead.get(n, [])) for n in leads["lead_no"]]
+    told = [answer_of([e for e in by_lead.get(n, []) if day is None or e.at[:10] <= str(day)]) for n in leads["lead_no"]]
     return leads.assign(label=pd.Series([a for a, _ in told], index=leads.index, dtype="bool[pyarrow]"), known_on=pd.Series([d for _, d in told], index=leads.index, dtype="string[pyarrow]"))
 
 # %% ../../notebooks/review/labels.ipynb #458eb92f
