@@ -9984,6 +9984,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'supervise_lib/stats/estimates.py'),
                                                'supervise_lib.stats.estimates.need_columns': ( 'stats/estimates.html#need_columns',
                                                                                                'supervise_lib/stats/estimates.py'),
+                                               'supervise_lib.stats.estimates.nothing': ( 'stats/estimates.html#nothing',
+                                                                                          'supervise_lib/stats/estimates.py'),
                                                'supervise_lib.stats.estimates.say': ( 'stats/estimates.html#say',
                                                                                       'supervise_lib/stats/estimates.py'),
                                                'supervise_lib.stats.estimates.shown': ( 'stats/estimates.html#shown',

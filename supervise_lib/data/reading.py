@@ -149,7 +149,7 @@ def completed(table: str, kept: pd.DataFrame, rows: list[dict]) -> tuple[pd.Data
     done = {k for m, k in zip(mine, keys, strict=True) if m}
     return kept, [r for r in rows if (same_number(r["case_no"]), r["person_id_no"]) not in done]
 
-# %% ../../notebooks/data/reading.ipynb #dcefb715
+# %% ../../notebooks/data/reading.ipynb #58a84813
 READ = ("judgment", "ruling", "mediation", "confirmation_ruling", "award", "notarial", "agreement")
 
 def fill(lake) -> dict[str, int]:
@@ -158,7 +158,7 @@ def fill(lake) -> dict[str, int]:
     docs = lake.fetch(d.filter(d.doc_kind.isin(READ) & d.doc_text.notnull()).select("doc_id", "doc_kind", "doc_text", "region_code").order_by("doc_id"))
     told = [(i, kind, text, r, kind_of(text)) for i, kind, text, r in docs.itertuples(index=False, name=None)]
     rows = rows_of_documents(((i, read_judgment(text), r) for i, kind, text, r, what in told if kind == "judgment" and what not in CIVIL), known_persons(lake) | known_judged(lake), known_indictments(lake))
-    civil = rows_of_civil(((i, read_civil(text, what), r) for i, _, text, r, what in told if what in CIVIL), known_parties(lake), _told_by_agency(lake, "confirmation_cases"))
+    civil = rows_of_civil(((i, read_civil(text, what), r) for i, _, text, r, what in told if what in CIVIL), known_parties(lake), _told_by_agency("confirmation_cases", lake.fetch(_of_agency(lake.table("confirmation_cases")))))
     for table, some in civil.items(): rows[table] += some
     return {table: _replace(lake, table, rows.get(table, [])) for table in ABOUT}
 

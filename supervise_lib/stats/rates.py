@@ -8,13 +8,13 @@ __all__ = ['FUNNEL', 'ENOUGH_GROUPS', 'SIZES', 'HIT', 'CLEAR', 'UNKNOWN', 'OUT',
            'funnel', 'dispersion', 'prior_size', 'shrink_shares', 'shrink_rates', 'gamma_ratio', 'told',
            'rule_outcomes', 'count_outcomes', 'expected_share', 'compare', 'Rate', 'Ratio']
 
-# %% ../../notebooks/stats/rates.ipynb #37527135
+# %% ../../notebooks/stats/rates.ipynb #e39f6794
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 from scipy import optimize, stats
-from .estimates import design, group_of, in_region, labels_of, need_columns, say, shown, tidy, ungrouped, working
+from .estimates import design, group_of, in_region, labels_of, need_columns, say, shown, tidy, ungrouped, working, nothing
 from .multiplicity import adjusted
 from ..text import Text
 
@@ -166,7 +166,7 @@ SPREAD = Text("Groups differ more than chance allows (factor {phi:.1f}); the lim
     "各组差异大于随机波动（系数{phi:.1f}），界限已相应放宽。")
 UNSURE = Text("Outside the limits, but the rows that could not be told might undo it.", "超出界限，但无法判断的行可能改变这一结论。")
 
-# %% ../../notebooks/stats/rates.ipynb #1980cdbb
+# %% ../../notebooks/stats/rates.ipynb #3ce30678
 @dataclass(frozen=True)
 class Rate:
     "The share of hits by group, from a true-or-false column or a rule's verdicts. 分组比例"
@@ -199,7 +199,8 @@ class Rate:
         _say_shares(self, d)
         d["group_label"] = d.group.map(labels_of(frame, self.by, self.label))
         d = d[d.group.isin(shown(frame, self.by, region))]
-        return tidy(pd.concat([d, ungrouped(frame, self.by)]), statistic=self.id, measure="share", unit="share")
+        rows = pd.concat([d, ungrouped(frame, self.by)])
+        return tidy(rows if len(rows) else nothing(), statistic=self.id, measure="share", unit="share")
 
 # %% ../../notebooks/stats/rates.ipynb #70eba767
 def _shares(s: Rate, frame, outcome, group) -> pd.DataFrame:
