@@ -126,12 +126,22 @@ CELLS = {
 }
 
 
+def rejoined(outputs):
+    "Neighbouring pieces of one stream as one: into how many messages a kernel cuts what is printed is a matter of its timer."
+    whole = []
+    for o in outputs:
+        last = whole[-1] if whole else None
+        if isinstance(o, dict) and isinstance(last, dict) and o.get("output_type") == last.get("output_type") == "stream" and o["name"] == last["name"]: whole[-1] = last | {"text": last["text"] + o["text"]}
+        else: whole.append(o)
+    return whole
+
+
 def plain(value):
     "A cell or notebook with what may differ between two executions taken out."
     if isinstance(value, dict):
         drop = {"id", "model_id", "start_time", "end_time", "duration", "execution", "version", "input_path", "output_path", "iopub.execute_input"}
         return {re.sub(r"[0-9a-f]{32}", "ID", k): plain(v) for k, v in value.items() if k not in drop}
-    if isinstance(value, list): return [plain(v) for v in value]
+    if isinstance(value, list): return [plain(v) for v in rejoined(value)]
     if isinstance(value, str):
         for pattern, to in ((r"[0-9a-f]{32}", "ID"), (r"0x[0-9a-f]+", "0x"), (r"ipykernel_\d+/\d+", "ipykernel"), (r"(CPU times|Wall time).*", r"\1"), (r"<dc:date>.*", "")):
             value = re.sub(pattern, to, value)

@@ -169,7 +169,9 @@ def test_one_group_or_no_difference_is_not_compared():
     assert one.value == .2 and pd.isna(one.band) and none.flag.isna().all() and none.note_en.str.contains("same outcome").all()
 
 
-def test_empty_frame_gives_no_rows(): assert len(Rate("ST", TITLE, of="late", by="county").compute(counties(.2).iloc[:0])) == 0
+def test_empty_frame_says_that_there_is_nothing_to_count():
+    row, = Rate("ST", TITLE, of="late", by="county").compute(counties(.2).iloc[:0]).to_dict("records")
+    assert (row["statistic"], row["measure"], row["n"]) == ("ST", "share", 0) and pd.isna(row["value"]) and "nothing" in row["note_en"] and "没有" in row["note_zh"]
 
 
 def test_region_narrows_what_is_shown_not_what_it_is_compared_with():

@@ -76,7 +76,7 @@ def prior_size(k, n) -> float:
     # The likelihood must prefer a spread to none by more than rounding.
     return float(np.exp(found)) if lack(found) < -stats.binom.logpmf(k, n, m).sum() - 1e-6 else np.inf
 
-# %% ../../notebooks/stats/rates.ipynb #a1374196
+# %% ../../notebooks/stats/rates.ipynb #11bfa8db
 def shrink_shares(k, n, level: float = 0.95) -> pd.DataFrame:
     "Shares shrunk towards the whole: shrunk, shrunk_low, shrunk_high, weight. 比例的经验贝叶斯收缩"
     k, n = np.asarray(k, float), np.asarray(n, float)
@@ -84,7 +84,8 @@ def shrink_shares(k, n, level: float = 0.95) -> pd.DataFrame:
     weight = n / (n + size) if np.isfinite(size) else np.zeros(len(n))
     share = np.divide(k, n, out=np.full(len(n), m), where=n > 0)
     low, high = (stats.beta.ppf(x, m * size + k, (1 - m) * size + n - k) if np.isfinite(size) else np.full(len(n), np.nan) for x in (a, 1 - a))
-    return pd.DataFrame(dict(shrunk=m + weight * (share - m), shrunk_low=low, shrunk_high=high, weight=weight))
+    shrunk = m + weight * (share - m)      # a very skew posterior may have its mean beyond an equal tail: the interval is then widened to hold it
+    return pd.DataFrame(dict(shrunk=shrunk, shrunk_low=np.minimum(low, shrunk), shrunk_high=np.maximum(high, shrunk), weight=weight))
 
 # %% ../../notebooks/stats/rates.ipynb #85549d05
 def shrink_rates(count, size) -> pd.DataFrame:
