@@ -513,7 +513,7 @@ def _speak(lang):
     set_lang(lang or settings().lang)
     return get_lang()
 
-# %% ../notebooks/cli.ipynb #6a308f03
+# %% ../notebooks/cli.ipynb #91506de5
 WEIGHTS, CHOSEN, MEASURED = ("Weights", "权重"), ("Choices", "自定阈值"), ("Measured where the model had seen nothing", "样本外检验")
 
 def _show(model, lang):
@@ -531,13 +531,12 @@ def model_fit(special: Annotated[str, typer.Argument(help="Name of the special. 
     "Fit a model on reviewed leads and measure it; few reviews leave the order of severity, and it says so. 拟合候选模型"
     places(None, outputs)
     import datetime as dt
-    from supervise_lib.review.models import fit_known, model_path, write_model
+    from supervise_lib.review.models import fit_known, model_path, read_model, write_model
     from supervise_lib.settings import settings
     from supervise_lib.work.run import as_day
     lang, s = _speak(lang), settings()
     day = as_day(as_of) if as_of else dt.date.today()
     path = write_model(fit_known(s.outputs, special, day, k), out or model_path(s.outputs, special, day))
-    from supervise_lib.review.models import read_model
     _show(read_model(path), lang); print(f"→ {path}")
 
 @models.command("show")
@@ -696,14 +695,12 @@ def publish_dossier(special: Annotated[str, typer.Argument(help="Name of the spe
     languages(lang); s = settings()
     for path in write_dossier(special, lang, s.outputs, _on(day), demo, _names(s)): print(path)
 
-# %% ../notebooks/cli.ipynb #b6eadbde
+# %% ../notebooks/cli.ipynb #aec597ee
 @publish.command("typical")
 def publish_typical(lead: Lead, case: Annotated[Path | None, typer.Option("--case", help="Hand-written file of the case; default: typical/<name>.yaml under the results, made empty the first time. 案例文件")] = None,
                     lang: Annotated[str, typer.Option("--lang", help="zh, en or both. 语言")] = "both", day: Annotated[str | None, typer.Option("--day", help="Day of the document, YYYY-MM-DD; default: today. 编制日期")] = None, lake: LakeAt = None, outputs: Outputs = None):
     "Write up a closed and confirmed lead as a typical case, PDF and Word; refused if anybody could be recognised. 生成典型案例"
     places(lake, outputs)
-    from supervise_lib.data.lake import Lake
-    from supervise_lib.publish.site import known_names
     from supervise_lib.publish.typical_files import MADE_FORM, case_name, start_case, write_case
     from supervise_lib.publish.writeup import languages
     from supervise_lib.settings import settings
@@ -712,9 +709,7 @@ def publish_typical(lead: Lead, case: Annotated[Path | None, typer.Option("--cas
     book, folder = _ledger(), s.outputs / "typical"
     path = case or folder / f"{case_name(lead)}.yaml"
     if not path.is_file() and not case: print(MADE_FORM.format(path=str(start_case(book, lead, path)))(shown)); return
-    names = known_names(Lake(s.lake)) if s.lake.is_dir() else frozenset()
-    if not names: print("supervise: no names of persons are known here, so none were looked for 未取得人员姓名，未作姓名检查", file=sys.stderr)
-    made, remarks = write_case(book, lead, path, folder, lang, _on(day), names)
+    made, remarks = write_case(book, lead, path, folder, lang, _on(day), _names(s))
     for r in remarks: print(r(shown))
     for p in made: print(p)
 

@@ -29,8 +29,8 @@ def cube(draw_counts, shape, tree):
     return counts, sums
 
 
-def largest(target, counts, hidden, sums):
-    "The largest whole number a hidden count could be, by whole-number programming: an attacker independent of the code under test."
+def equations(counts, hidden, sums):
+    "What the published sums say of the hidden counts: names, place of each, coefficients, right sides."
     names = sorted(hidden, key=repr); at = {n: i for i, n in enumerate(names)}
     a, b = [], []
     for total, parts in sums:
@@ -39,8 +39,14 @@ def largest(target, counts, hidden, sums):
             if k in at: row[at[k]] += sign
             else: right -= sign * counts[k]
         if row.any(): a.append(row); b.append(right)
-    if not a: return np.inf
-    found = milp(-np.eye(len(names))[at[target]], constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(1, 10_000), integrality=np.ones(len(names)))
+    return names, at, np.array(a), b
+
+
+def largest(target, counts, hidden, sums):
+    "The largest whole number a hidden count could be, by whole-number programming: an attacker independent of the code under test."
+    names, at, a, b = equations(counts, hidden, sums)
+    if not b: return np.inf
+    found = milp(-np.eye(len(names))[at[target]], constraints=LinearConstraint(a, b, b), bounds=Bounds(1, 10_000), integrality=np.ones(len(names)))
     assert found.status == 0
     return round(-found.fun)
 
@@ -73,16 +79,10 @@ def test_marked_counts_of_linked_tables_have_more_than_one_value(values):
     counts, sums = cube(values, (4, 2, 2), {"x": [0, 1], "y": [2, 3]})
     hidden = protect(counts, sums, K, marked=True); totals = {t for t, _ in sums}
     assert hidden >= {k for k, n in counts.items() if n < K}
-    names = sorted(hidden, key=repr); at = {n: i for i, n in enumerate(names)}; a, b = [], []
-    for total, parts in sums:
-        row, right = np.zeros(len(names)), 0
-        for k, sign in ((total, 1), *((p, -1) for p in parts)):
-            if k in at: row[at[k]] += sign
-            else: right -= sign * counts[k]
-        if row.any(): a.append(row); b.append(right)
+    names, at, a, b = equations(counts, hidden, sums)
     low, high = np.array([[0, 10_000] if n in totals else [0, K - 1] if counts[n] < K else [K, 10_000] for n in names], float).reshape(-1, 2).T
     for n in names:
-        ends = [milp(s * np.eye(len(names))[at[n]], constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(low, high), integrality=np.ones(len(names))) for s in (1, -1)]
+        ends = [milp(s * np.eye(len(names))[at[n]], constraints=LinearConstraint(a, b, b), bounds=Bounds(low, high), integrality=np.ones(len(names))) for s in (1, -1)]
         assert round(-ends[1].fun) > round(ends[0].fun), f"{n} = {counts[n]} can be worked out"
 
 
@@ -139,7 +139,7 @@ def test_of_a_city_and_its_counties_no_small_count_can_be_told_whether_published
     for k, n in truth.items():
         if not 0 < n < K or k[0] in PLACES and k[0] not in out: continue
         assert seen[k] is None, f"{k} is small and shown"
-        found = milp(-np.eye(len(names))[at[k]], constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
+        found = milp(-np.eye(len(names))[at[k]], constraints=LinearConstraint(a, b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
         assert found.status == 0 and round(-found.fun) >= K, f"{k} = {n} can be told to be below {K}"
     for o in OUTCOMES:      # of all that is not published together
         rest = sum(truth[c, o] for c in PLACES if c not in out)
@@ -147,5 +147,5 @@ def test_of_a_city_and_its_counties_no_small_count_can_be_told_whether_published
         w = np.zeros(len(names))
         for c in PLACES:
             if c not in out: w[at[c, o]] = -1
-        found = milp(w, constraints=LinearConstraint(np.array(a), b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
+        found = milp(w, constraints=LinearConstraint(a, b, b), bounds=Bounds(low, high), integrality=np.ones(len(names)))
         assert round(-found.fun) >= K, f"the unpublished {o} of {rest} can be told to be below {K}"

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TOTAL', 'WITHHELD', 'SHARE_FROM', 'HITS', 'SMALL', 'hidden_cells', 'rounded', 'suppress', 'share_shown', 'hits_shown',
-           'hits_table', 'series_table']
+           'hits_table']
 
 # %% ../../notebooks/publish/privacy.ipynb #6e040d63
 import numpy as np, pandas as pd
@@ -79,7 +79,7 @@ def hits_shown(run, minors: bool = True, base: int | None = None) -> pd.DataFram
     parts = sorted(_parts(run.frame["region_code"].dropna().astype(object), run.region.code).unique()) or [run.region.code]     # a part without hits must not be missing: that would tell
     return suppress(counts.reindex(columns=parts, fill_value=0).astype(int), minors=minors, base=base)
 
-# %% ../../notebooks/publish/privacy.ipynb #767c8a7e
+# %% ../../notebooks/publish/privacy.ipynb #f4babd1e
 HITS = Text("Hits by rule, as they may be shown to others", "各规则命中数（可对外）")
 SMALL = Text("Counts below {k} read <{k}; withheld cells keep them from being worked out.", "小于{k}的以“<{k}”表示；另有隐去的单元格，以防推算。")
 
@@ -91,8 +91,3 @@ def hits_table(run) -> Table:
     titles = {r.id: f"{r.id} {r.title}" for r in run.special.rules}
     rows = found.reset_index(names="rule").assign(rule=lambda f: f["rule"].map(lambda r: titles.get(r, all_)))
     return made_table(rows, HITS, {"rule": str(Text("rule", "规则")), **heads}, notes=[SMALL.format(k=settings().small_cell_minors)])
-
-def series_table(counts: pd.DataFrame, title: Text) -> Table:
-    "Counts about minors of one series as a finished table, small cells hidden. 序列表"
-    k, found = settings().small_cell_minors, suppress(counts, minors=True).drop(columns=str(TOTAL))
-    return made_table(found.reset_index(names="_at"), title, {"_at": counts.index.name or "", **{c: c for c in counts.columns}}, notes=[SMALL.format(k=k)])

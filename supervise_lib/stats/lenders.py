@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['NATIONAL', 'COURT_YEAR', 'COURT_3Y', 'AREA_YEAR', 'AREA_3Y', 'NOT_OURS', 'WHY', 'FEW', 'OPEN', 'NAMELESS', 'Standard',
-           'window_counts', 'outcome_of', 'lenders', 'Lenders']
+           'window_counts', 'outcome_of', 'lenders', 'Lenders', 'FrameLenders']
 
-# %% ../../notebooks/stats/lenders.ipynb #3d4793b3
+# %% ../../notebooks/stats/lenders.ipynb #38e14e23
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 import numpy as np, pandas as pd
 from ..law.calendar import shift_months
@@ -138,3 +139,18 @@ class Lenders:
         d = working(pd.DataFrame([dict(group="all", group_label=str(Text("all", "全部")), n=n, k=k, n_unknown=open_, value=k / n if enough else np.nan, low=low if enough else np.nan, high=high if enough else np.nan)]))
         say(d, [not enough], FEW, need=max(self.minimum, 1)); say(d, d.n_unknown > 0, OPEN); say(d, [lost > 0], NAMELESS, lost=lost); say(d, [not self.kin], WHY["kin"])
         return tidy(d, statistic=self.id, measure="share", unit="share")
+
+# %% ../../notebooks/stats/lenders.ipynb #9941b1b7
+@dataclass(frozen=True)
+class FrameLenders(Lenders):
+    "Share of the lenders at hand who reach the standard for lending as a trade. 达到职业放贷标准的出借人占比"
+    id: str = "lenders"
+    title: Text = Text("Lenders who reach the standard for lending as a trade", "达到职业放贷人标准的出借人占比")
+    loans: Callable | None = None       # of a frame: the loans, and who is on the local list (value, kind)
+
+    @property
+    def reads(self) -> tuple: return self.standard.limit, self.standard.months
+
+    def compute(self, frame, verdicts=None, region=None):
+        loans, known = self.loans(frame)
+        return super().compute(loans, Law(), known)
